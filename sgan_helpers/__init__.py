@@ -1,0 +1,47 @@
+"""The package behind the book on semi-supervised GANs: every function that a chapter teaches, and the tools around it."""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Mnist": "data",
+    "LabeledSplit": "data",
+    "load_mnist": "data",
+    "split_labeled": "data",
+    "batch_stream": "data",
+    "hold_out_validation": "data",
+    "build_trunk": "networks",
+    "build_discriminators": "networks",
+    "build_generator": "networks",
+    "class_loss": "losses",
+    "real_loss": "losses",
+    "fake_loss": "losses",
+    "generator_loss": "losses",
+    "SGAN": "sgan",
+    "draw_noise": "sgan",
+    "update_class_discriminator": "sgan",
+    "update_binary_on_real": "sgan",
+    "update_binary_on_fake": "sgan",
+    "update_generator": "sgan",
+    "Supervised": "supervised",
+    "train": "training",
+    "TrainingRun": "training",
+    "predict_logits": "training",
+    "evaluate_logits": "metrics",
+    "load_results": "experiments",
+    "results_path": "experiments",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name):
+    """Import a public name from its module when it is first used, so that `--help` does not wait for TensorFlow."""
+    if name in _HOME:
+        return getattr(importlib.import_module(f"sgan_helpers.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'sgan_helpers' has no attribute {name!r}")
+
+
+def __dir__():
+    return __all__ + ["__version__"]

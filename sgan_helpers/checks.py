@@ -1,0 +1,59 @@
+"""Checks of arguments: every error names the parameter, what is allowed and what was given."""
+
+import numpy as np
+
+IMAGE_SHAPE = (28, 28, 1)
+
+
+def check_int(function, name, value, low, high=None):
+    """Raise unless `value` is an integer in [low, high] (no upper bound when `high` is None)."""
+    is_int = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if is_int and value >= low and (high is None or value <= high):
+        return
+    allowed = f"an int in [{low}, {high}]" if high is not None else f"an int of at least {low}"
+    raise _wrong(function, name, allowed, value, type_error=not is_int)
+
+
+def check_number(function, name, value, low, high):
+    """Raise unless `value` is a finite real number in the open interval (low, high)."""
+    is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    if is_number and low < value < high:
+        return
+    raise _wrong(function, name, f"a number in ({low}, {high})", value, type_error=not is_number)
+
+
+def check_choice(function, name, value, choices):
+    """Raise unless `value` is one of the strings in `choices`."""
+    if isinstance(value, str) and value in choices:
+        return
+    raise _wrong(function, name, "one of " + ", ".join(repr(choice) for choice in choices), value)
+
+
+def check_images(function, name, images):
+    """Raise unless `images` is a float32 array (N, 28, 28, 1) with N >= 1 and finite values in [-1, 1]."""
+    allowed = "a float32 array of shape (N, 28, 28, 1) with N >= 1"
+    if not isinstance(images, np.ndarray):
+        raise _wrong(function, name, allowed, type(images).__name__, type_error=True)
+    if images.dtype != np.float32 or images.ndim != 4 or images.shape[1:] != IMAGE_SHAPE or len(images) == 0:
+        raise _wrong(function, name, allowed, f"{images.dtype} of shape {images.shape}")
+    low, high = images.min(), images.max()  # NaN propagates through both
+    if not (low >= -1.0 and high <= 1.0):
+        raise _wrong(function, name, "finite, with every value in [-1, 1]", f"values from {low} to {high}")
+
+
+def check_labels(function, name, labels, count):
+    """Raise unless `labels` is an integer array of shape (count,) with no negative entry."""
+    allowed = f"an array of {count} ints of at least 0, one for each image"
+    if not isinstance(labels, np.ndarray) or not np.issubdtype(labels.dtype, np.integer):
+        given = f"{labels.dtype} array" if isinstance(labels, np.ndarray) else type(labels).__name__
+        raise _wrong(function, name, allowed, given, type_error=True)
+    if labels.shape != (count,):
+        raise _wrong(function, name, allowed, f"shape {labels.shape}")
+    if count and labels.min() < 0:
+        raise _wrong(function, name, allowed, f"a smallest label of {labels.min()}")
+
+
+def _wrong(function, name, allowed, given, type_error=False):
+    shown = given if isinstance(given, str) and " " in given else repr(given)
+    message = f"The '{name}' parameter of {function} must be {allowed}. Got {shown} instead."
+    return TypeError(message) if type_error else ValueError(message)
