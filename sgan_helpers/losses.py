@@ -1,0 +1,79 @@
+"""Every loss term of the book, one function each. All take logits: no softmax and no sigmoid comes before them."""
+
+import tensorflow as tf
+
+
+def class_loss(labels, class_logits):
+    """Cross-entropy of the true class: the mean of -log softmax(class_logits)[label].
+
+    Args:
+        labels: int tensor (batch,), classes 0 to K - 1.
+        class_logits: float32 tensor (batch, K), any real numbers.
+
+    Returns:
+        float32 scalar, in nats, at least 0.
+
+    Source: Odena (2016), "Semi-Supervised Learning with Generative Adversarial Networks", section 2.
+    """
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, class_logits)  # (batch,)
+    return tf.reduce_mean(losses)
+
+
+def real_loss(real_logits):
+    """The binary discriminator's loss on real images: the mean of -log D(x) = softplus(-logit).
+
+    Args:
+        real_logits: float32 tensor (batch, 1), the logits of "this image is real" for real images.
+
+    Returns:
+        float32 scalar, in nats, at least 0.
+
+    Source: Goodfellow et al. (2014), equation 1, first term, with D(x) = sigmoid(logit).
+    """
+    return tf.reduce_mean(tf.nn.softplus(-real_logits))
+
+
+def fake_loss(fake_logits):
+    """The binary discriminator's loss on generated images: the mean of -log(1 - D(G(z))) = softplus(logit).
+
+    Args:
+        fake_logits: float32 tensor (batch, 1), the logits of "this image is real" for generated images.
+
+    Returns:
+        float32 scalar, in nats, at least 0.
+
+    Source: Goodfellow et al. (2014), equation 1, second term, with D(x) = sigmoid(logit).
+    """
+    return tf.reduce_mean(tf.nn.softplus(fake_logits))
+
+
+def generator_loss(fake_logits):
+    """The generator's non-saturating loss: the mean of -log D(G(z)) = softplus(-logit).
+
+    Args:
+        fake_logits: float32 tensor (batch, 1), the logits of "this image is real" for generated images.
+
+    Returns:
+        float32 scalar, in nats, at least 0.
+
+    Source: Goodfellow et al. (2014), section 3: "maximize log D(G(z))".
+    """
+    return tf.reduce_mean(tf.nn.softplus(-fake_logits))
+
+
+class LossTracker(tf.keras.metrics.Metric):
+    """The mean of one loss since the last reset, and the number of steps at which it was finite."""
+
+    def __init__(self, name):
+        super().__init__(name=name)
+        self.total = self.add_variable((), "zeros", name="total")
+        self.steps = self.add_variable((), "zeros", name="steps")
+        self.finite_steps = self.add_variable((), "zeros", name="finite_steps")
+
+    def update_state(self, loss):
+        self.total.assign_add(loss)
+        self.steps.assign_add(1.0)
+        self.finite_steps.assign_add(tf.cast(tf.math.is_finite(loss), tf.float32))
+
+    def result(self):
+        return tf.math.divide_no_nan(self.total.value, self.steps.value)

@@ -1,0 +1,95 @@
+"""The networks: one trunk, a class discriminator and a binary discriminator on top of it, and a generator."""
+
+import keras
+from keras import layers
+
+from sgan_helpers.checks import check_int
+
+
+def build_trunk():
+    """Build the layers that both discriminators share: images (batch, 28, 28, 1) to features (batch, 1024).
+
+    Three convolutions halve the height and the width: 28, 14, 7, 4. The number of maps grows: 16, 32, 64.
+    These layers are this book's choice, made on validation images.
+
+    Returns:
+        An uncompiled `keras.Sequential` named "trunk".
+    """
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(16, 5, strides=2, padding="same", name="conv_1"),  # (batch, 14, 14, 16)
+            layers.LeakyReLU(0.2, name="leaky_relu_1"),
+            layers.Conv2D(32, 5, strides=2, padding="same", name="conv_2"),  # (batch, 7, 7, 32)
+            layers.LeakyReLU(0.2, name="leaky_relu_2"),
+            layers.Dropout(0.3, name="dropout_2"),
+            layers.Conv2D(64, 5, strides=2, padding="same", name="conv_3"),  # (batch, 4, 4, 64)
+            layers.LeakyReLU(0.2, name="leaky_relu_3"),
+            layers.Flatten(name="flatten"),  # (batch, 1024)
+            layers.Dropout(0.5, name="dropout_3"),
+        ],
+        name="trunk",
+    )
+
+
+def build_discriminators(num_classes=10):
+    """Build the class discriminator and the binary discriminator. Every layer but the output is the same object.
+
+    Args:
+        num_classes: int of at least 2, the number of classes K.
+
+    Returns:
+        A pair of uncompiled `keras.Model`: `class_discriminator` maps float32 images (batch, 28, 28, 1) in [-1, 1]
+        to class logits (batch, K); `binary_discriminator` maps them to the logit of "real" (batch, 1).
+
+    Raises:
+        TypeError, ValueError: when `num_classes` is not an int of at least 2.
+
+    Source: Odena (2016); two outputs on one trunk.
+    """
+    check_int("build_discriminators", "num_classes", num_classes, 2)
+    images = keras.Input((28, 28, 1), name="images")
+    features = build_trunk()(images)
+    class_logits = layers.Dense(num_classes, name="class_logits")(features)
+    real_logits = layers.Dense(1, name="real_logits")(features)
+    class_discriminator = keras.Model(images, class_logits, name="class_discriminator")
+    binary_discriminator = keras.Model(images, real_logits, name="binary_discriminator")
+    return class_discriminator, binary_discriminator
+
+
+def build_generator(latent_dim=100, hidden_units=(512, 256, 128)):
+    """Build the generator: noise (batch, latent_dim) to images (batch, 28, 28, 1) in [-1, 1].
+
+    Each hidden layer is dense, batch normalisation, leaky ReLU. Without the normalisation the generator collapses.
+
+    Args:
+        latent_dim: int of at least 1, the length of a noise vector.
+        hidden_units: sequence of ints of at least 1, the widths of the hidden dense layers, first to last.
+
+    Returns:
+        An uncompiled `keras.Sequential` named "generator". Its last activation is tanh.
+
+    Raises:
+        TypeError, ValueError: when a size is not an int of at least 1, or `hidden_units` is not a sequence of them.
+    """
+    check_generator_sizes(latent_dim, hidden_units)
+    generator = keras.Sequential([keras.Input((latent_dim,))], name="generator")
+    for number, units in enumerate(hidden_units, start=1):
+        generator.add(layers.Dense(units, name=f"hidden_{number}"))
+        generator.add(layers.BatchNormalization(momentum=0.8, name=f"batch_normalization_{number}"))
+        generator.add(layers.LeakyReLU(0.2, name=f"leaky_relu_{number}"))
+    generator.add(layers.Dense(28 * 28, activation="tanh", name="pixels"))
+    generator.add(layers.Reshape((28, 28, 1), name="images"))
+    return generator
+
+
+def check_generator_sizes(latent_dim, hidden_units):
+    """Raise unless the generator's sizes are positive ints."""
+    check_int("build_generator", "latent_dim", latent_dim, 1)
+    if not isinstance(hidden_units, (tuple, list)):
+        raise TypeError(
+            "The 'hidden_units' parameter of build_generator must be a tuple or list of ints of at least 1. "
+            f"Got {hidden_units!r} instead."
+        )
+    for units in hidden_units:
+        check_int("build_generator", "hidden_units", units, 1)

@@ -1,0 +1,120 @@
+"""The SGAN of Odena (2016) as one Keras model: four updates an iteration, each of its own variables.
+
+This file is not about evaluation, checkpoints or pictures: `training.py` is.
+"""
+
+import keras
+import tensorflow as tf
+
+from sgan_helpers.data import random_seed_pair
+from sgan_helpers.losses import LossTracker, class_loss, fake_loss, generator_loss, real_loss
+
+
+def draw_noise(seed, stream, step, batch_size, latent_dim):
+    """Draw the noise of one update, a function of seed, stream and step alone.
+
+    Args:
+        seed: int in [0, 2**31 - 1], the run's seed.
+        stream: "fake_noise" or "generator_noise", the name of the update that uses it.
+        step: int64 scalar tensor, the iteration, from 0.
+        batch_size: int, the number of noise vectors.
+        latent_dim: int, the length of one.
+
+    Returns:
+        float32 tensor (batch_size, latent_dim), standard normal.
+    """
+    return tf.random.stateless_normal((batch_size, latent_dim), random_seed_pair(seed, stream, step))
+
+
+def update_class_discriminator(class_discriminator, optimizer, images, labels):
+    """Train trunk and class output on one labelled batch: images (batch, 28, 28, 1), labels (batch,). Return the loss."""
+    variables = class_discriminator.trainable_variables
+    with tf.GradientTape() as tape:
+        class_logits = class_discriminator(images, training=True)  # (batch, 10)
+        loss = class_loss(labels, class_logits)
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return loss
+
+
+def update_binary_on_real(binary_discriminator, optimizer, real_images):
+    """Train trunk and binary output to call real images (batch, 28, 28, 1) real. Return the loss."""
+    variables = binary_discriminator.trainable_variables
+    with tf.GradientTape() as tape:
+        real_logits = binary_discriminator(real_images, training=True)  # (batch, 1)
+        loss = real_loss(real_logits)
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return loss
+
+
+def update_binary_on_fake(binary_discriminator, optimizer, generator, noise):
+    """Train trunk and binary output to call images drawn from noise (batch, latent_dim) fake. Return the loss."""
+    variables = binary_discriminator.trainable_variables
+    fake_images = generator(noise, training=False)  # (batch, 28, 28, 1)
+    with tf.GradientTape() as tape:
+        fake_logits = binary_discriminator(fake_images, training=True)  # (batch, 1)
+        loss = fake_loss(fake_logits)
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return loss
+
+
+def update_generator(generator, optimizer, binary_discriminator, noise):
+    """Train the generator, and nothing else, so that its images from noise (batch, latent_dim) pass for real.
+
+    The combined model is these two calls, generator then binary discriminator. Return the loss.
+    """
+    variables = generator.trainable_variables
+    with tf.GradientTape() as tape:
+        fake_images = generator(noise, training=True)  # (batch, 28, 28, 1)
+        fake_logits = binary_discriminator(fake_images, training=True)  # (batch, 1)
+        loss = generator_loss(fake_logits)
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return loss
+
+
+class SGAN(keras.Model):
+    """Two discriminators on one trunk and a generator, trained together.
+
+    Args:
+        class_discriminator: `keras.Model`, images (batch, 28, 28, 1) to class logits (batch, K).
+        binary_discriminator: `keras.Model` on the same trunk, images to the logit of "real" (batch, 1).
+        generator: `keras.Model`, noise (batch, latent_dim) to images.
+        seed: int in [0, 2**31 - 1], the seed of the noise.
+        learning_rate: float above 0, of all three Adam optimisers.
+        beta_1: float in [0, 1), Adam's decay rate of the first moment.
+
+    Source: Odena (2016), algorithm 1; the two-output form and the order of updates are the book's recipe.
+    """
+
+    loss_names = ("class_loss", "real_loss", "fake_loss", "generator_loss")
+
+    def __init__(self, class_discriminator, binary_discriminator, generator, *, seed, learning_rate, beta_1):
+        super().__init__(name="sgan")
+        self.class_discriminator = class_discriminator
+        self.binary_discriminator = binary_discriminator
+        self.generator = generator
+        self.seed = seed
+        self.class_optimizer = keras.optimizers.Adam(learning_rate, beta_1, name="class_optimizer")
+        self.binary_optimizer = keras.optimizers.Adam(learning_rate, beta_1, name="binary_optimizer")
+        self.generator_optimizer = keras.optimizers.Adam(learning_rate, beta_1, name="generator_optimizer")
+        self.class_optimizer.build(class_discriminator.trainable_variables)
+        self.binary_optimizer.build(binary_discriminator.trainable_variables)
+        self.generator_optimizer.build(generator.trainable_variables)
+        self.optimizers = [self.class_optimizer, self.binary_optimizer, self.generator_optimizer]
+        self.loss_trackers = [LossTracker(name) for name in self.loss_names]
+        self.built = True
+
+    def train_step(self, data):
+        """Run one iteration: the recipe's four updates, in its order, on one batch of `batch_stream`."""
+        step, labeled_images, labels, unlabeled_images = data
+        batch_size, latent_dim = tf.shape(unlabeled_images)[0], self.generator.input_shape[-1]
+        fake_noise = draw_noise(self.seed, "fake_noise", step, batch_size, latent_dim)
+        generator_noise = draw_noise(self.seed, "generator_noise", step, batch_size, latent_dim)
+        losses = (
+            update_class_discriminator(self.class_discriminator, self.class_optimizer, labeled_images, labels),
+            update_binary_on_real(self.binary_discriminator, self.binary_optimizer, unlabeled_images),
+            update_binary_on_fake(self.binary_discriminator, self.binary_optimizer, self.generator, fake_noise),
+            update_generator(self.generator, self.generator_optimizer, self.binary_discriminator, generator_noise),
+        )
+        for tracker, loss in zip(self.loss_trackers, losses, strict=True):
+            tracker.update_state(loss)
+        return dict(zip(self.loss_names, losses, strict=True))
