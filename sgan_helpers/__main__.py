@@ -1,0 +1,175 @@
+"""The command line: `python -m sgan_helpers train | evaluate | data`. It parses, calls and prints, nothing else."""
+
+import argparse
+import json
+import pathlib
+import sys
+
+EPILOG = """examples:
+  python -m sgan_helpers data                                     which MNIST will be used, and what is in it
+  python -m sgan_helpers train --output runs/first                the book's SGAN: 1,000 labels, 10,000 iterations
+  python -m sgan_helpers train --output runs/first --resume       go on with it after Ctrl-C
+  python -m sgan_helpers train --method supervised --output runs/baseline
+  python -m sgan_helpers evaluate runs/first                      test the saved classifier again
+"""
+
+
+def main(arguments=None):
+    """Run one command. Returns the exit status: 0 done, 1 an error that is explained, 130 stopped by Ctrl-C."""
+    options = build_parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except KeyboardInterrupt as stop:
+        print(stop or "Stopped.", file=sys.stderr)
+        if getattr(options, "output", None):
+            print("Go on with the same command and --resume.", file=sys.stderr)
+        return 130
+    except (ValueError, TypeError, OSError, FloatingPointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def build_parser():
+    """Return the argument parser, with a help text for someone who has never seen the program."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sgan_helpers",
+        description="Train and test a semi-supervised GAN (SGAN) on MNIST: a classifier that learns from a few "
+        "labelled digits and many unlabelled ones.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    train = commands.add_parser(
+        "train",
+        help="train a classifier and keep everything in a run folder",
+        description="Train a classifier, test it every 1,000 iterations and keep everything in a run folder: "
+        "summary.json, history.csv, losses.csv, the final weights, the generated digits and pictures of them.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    train.add_argument(
+        "--method",
+        choices=("supervised", "sgan"),
+        default="sgan",
+        help="sgan uses the unlabelled images too; supervised is the same network with the labelled ones alone",
+    )
+    train.add_argument("--labels-per-class", type=int, default=100, metavar="N", help="labelled images of each digit")
+    train.add_argument("--seed", type=int, default=0, help="of the initial weights, the batches and the noise")
+    train.add_argument("--split-seed", type=int, default=None, help="which images are labelled; None: the same as --seed")
+    train.add_argument("--iterations", type=int, default=10000, metavar="N", help="training iterations in total")
+    train.add_argument("--data", default="auto", metavar="SOURCE", help="auto, full, sample, or the path of an mnist.npz")
+    train.add_argument("--output", default="runs/first", metavar="FOLDER", help="the run folder to make")
+    train.add_argument("--resume", action="store_true", help="go on with the run in FOLDER from its last checkpoint")
+    train.set_defaults(command=train_command)
+
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="test the classifier of a finished run",
+        description="Load the classifier of a finished run folder and test it on MNIST's test images.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    evaluate.add_argument("run", metavar="RUN", help="a run folder, for instance runs/first")
+    evaluate.add_argument("--data", default="auto", metavar="SOURCE", help="auto, full, sample, or the path of an mnist.npz")
+    evaluate.set_defaults(command=evaluate_command)
+
+    data = commands.add_parser(
+        "data",
+        help="say which MNIST will be used and what is in it",
+        description="Load MNIST, verify it, and print how many images of each digit there are.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    data.add_argument("--data", default="auto", metavar="SOURCE", help="auto, full, sample, or the path of an mnist.npz")
+    data.set_defaults(command=data_command)
+    return parser
+
+
+def train_command(options):
+    """Train, and draw the run's pictures."""
+    from sgan_helpers.data import load_mnist, split_labeled
+    from sgan_helpers.training import train
+
+    split_seed = options.seed if options.split_seed is None else options.split_seed
+    mnist = load_mnist(options.data)
+    split = split_labeled(mnist.train_images, mnist.train_labels, options.labels_per_class, seed=split_seed)
+    print(
+        f"{options.method} on {len(split.labeled_labels):,} labelled and {len(split.unlabeled_images):,} unlabelled "
+        f"images, {options.iterations:,} iterations, into {options.output}"
+    )
+    run = train(
+        options.method,
+        split,
+        test_images=mnist.test_images,
+        test_labels=mnist.test_labels,
+        iterations=options.iterations,
+        seed=options.seed,
+        split_seed=split_seed,
+        output_dir=options.output,
+        resume=options.resume,
+        data_source=mnist.source,
+    )
+    draw_pictures(run)
+    print(
+        f"test accuracy after the last iteration: {100 * run.summary['test_accuracy']:.2f} %  "
+        f"({run.summary['seconds']:.0f} s; everything is in {options.output})"
+    )
+
+
+def draw_pictures(run):
+    """Save a run's accuracy, losses and generated digits as pictures in its folder."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from sgan_helpers import plotting
+
+    iterations = [row["iteration"] for row in run.history]
+    accuracies = {run.summary["method"]: [row["test_accuracy"] for row in run.history]}
+    plotting.plot_accuracy(iterations, accuracies).savefig(run.output_dir / "accuracy.png")
+    plotting.plot_losses(run.losses).savefig(run.output_dir / "losses.png")
+    if run.samples is not None:
+        plotting.plot_samples(run.samples, iterations).savefig(run.output_dir / "digits.png")
+        (run.output_dir / "digits.gif").write_bytes(plotting.animate_samples(run.samples))
+
+
+def evaluate_command(options):
+    """Test a saved classifier and print its metrics."""
+    from sgan_helpers.data import load_mnist
+    from sgan_helpers.metrics import evaluate_logits
+    from sgan_helpers.networks import build_discriminators
+    from sgan_helpers.training import predict_logits
+
+    folder = pathlib.Path(options.run)
+    summary_path = folder / "summary.json"
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no run folder {str(folder)!r}.")
+    if not summary_path.exists():
+        raise FileNotFoundError(f"{str(folder)!r} holds no finished run (no summary.json). Finish it with train --resume.")
+    summary = json.loads(summary_path.read_text())
+    mnist = load_mnist(options.data)
+    class_discriminator, _ = build_discriminators()
+    class_discriminator.load_weights(folder / "class_discriminator.weights.h5")
+    metrics = evaluate_logits(predict_logits(class_discriminator, mnist.test_images), mnist.test_labels)
+    print(f"{summary['method']}, {summary['labels']} labels, seed {summary['seed']}, {summary['iterations']:,} iterations")
+    print(f"test images                 {len(mnist.test_labels):,}")
+    print(f"accuracy                    {100 * metrics['accuracy']:.2f} %")
+    print(f"negative log-likelihood     {metrics['nll']:.4f} nats")
+    print(f"expected calibration error  {metrics['ece']:.4f}")
+    print("confusion matrix (rows: true digit, columns: predicted digit)")
+    print(metrics["confusion"])
+
+
+def data_command(options):
+    """Print what the chosen MNIST holds."""
+    import numpy as np
+
+    from sgan_helpers.data import load_mnist
+
+    mnist = load_mnist(options.data)
+    print(f"source: {mnist.source}, verified by SHA-256" if mnist.source == "full" else f"source: {mnist.source}")
+    for name, labels in (("training", mnist.train_labels), ("test", mnist.test_labels)):
+        counts = " ".join(f"{count:5d}" for count in np.bincount(labels, minlength=10))
+        print(f"{name:8s} {len(labels):6,} images; of the digits 0 to 9: {counts}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

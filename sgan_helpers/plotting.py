@@ -1,0 +1,181 @@
+"""Every figure of the book, from arrays alone, with one style sheet."""
+
+import io
+import pathlib
+
+import matplotlib.pyplot as plt
+import numpy as np
+from PIL import Image
+from sklearn.metrics import ConfusionMatrixDisplay
+
+# Load the backend now: loaded inside a style context, a notebook's backend would lose its settings when that ends.
+plt.draw_if_interactive()
+
+STYLE = str(pathlib.Path(__file__).parent / "sgan.mplstyle")
+# Okabe and Ito's colours, which readers with any kind of colour vision can tell apart.
+COLORS = {"supervised": "#0072B2", "sgan": "#E69F00", "real": "#009E73", "generated": "#CC79A7"}
+LOSS_COLORS = {"class_loss": "sgan", "real_loss": "real", "fake_loss": "generated", "generator_loss": "supervised"}
+
+
+def plot_digits(images, captions=None, columns=10):
+    """Draw images in a grid, row by row.
+
+    Args:
+        images: array (N, 28, 28) or (N, 28, 28, 1), float in [-1, 1] or uint8.
+        captions: sequence of N strings below the images, or None.
+        columns: int, images in a row.
+
+    Returns:
+        The figure.
+    """
+    images = _as_uint8(images)
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    height = 0.62 if captions is None else 0.95
+    with plt.style.context(STYLE):
+        figure, axes = plt.subplots(rows, columns, figsize=(0.62 * columns + 0.2, height * rows + 0.2), squeeze=False)
+        for number, axis in enumerate(axes.flat):
+            axis.axis("off")
+            if number < len(images):
+                axis.imshow(images[number], vmin=0, vmax=255)
+                if captions is not None:
+                    axis.set_title(captions[number], fontsize=9)
+    return figure
+
+
+def plot_samples(samples, iterations, count=10):
+    """Draw the same `count` generated digits at each evaluation: one row an evaluation, its iteration at the left.
+
+    Args:
+        samples: uint8 array (evaluations, N, 28, 28).
+        iterations: sequence of ints, one for each evaluation.
+        count: int, digits in a row.
+
+    Returns:
+        The figure.
+    """
+    with plt.style.context(STYLE):
+        figure, axes = plt.subplots(len(samples), 1, figsize=(0.62 * count + 0.9, 0.62 * len(samples) + 0.1), squeeze=False)
+        for axis, images, iteration in zip(axes.flat, samples, iterations, strict=True):
+            axis.imshow(np.concatenate(list(images[:count]), axis=1), vmin=0, vmax=255)
+            axis.set_ylabel(f"{iteration:,}", rotation=0, ha="right", va="center")
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
+    return figure
+
+
+def animate_samples(samples, columns=10, milliseconds=600, zoom=2):
+    """Make an animated GIF of generated digits, one frame an evaluation.
+
+    Args:
+        samples: uint8 array (evaluations, N, 28, 28).
+        columns: int, digits in a row; N must be a multiple of it.
+        milliseconds: int, the time of one frame; the last stays three times as long.
+        zoom: int, screen pixels for each pixel of a digit.
+
+    Returns:
+        bytes of the GIF.
+    """
+    frames = []
+    for images in samples:
+        grid = images.reshape(-1, columns, 28, 28).transpose(0, 2, 1, 3).reshape(-1, columns * 28)
+        frames.append(Image.fromarray(grid.repeat(zoom, axis=0).repeat(zoom, axis=1)))
+    buffer = io.BytesIO()
+    durations = [milliseconds] * (len(frames) - 1) + [3 * milliseconds]
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
+    return buffer.getvalue()
+
+
+def plot_losses(losses):
+    """Draw loss curves.
+
+    Args:
+        losses: dict from "iteration" and names of losses to arrays of one length, as in `TrainingRun.losses`.
+
+    Returns:
+        The figure.
+    """
+    with plt.style.context(STYLE):
+        figure, axis = plt.subplots()
+        for name, values in losses.items():
+            if name != "iteration":
+                axis.plot(losses["iteration"], values, label=name.replace("_", " "), color=COLORS[LOSS_COLORS[name]])
+        axis.set(xlabel="iteration", ylabel="loss (nats)")
+        axis.set_ylim(bottom=0)
+        axis.legend()
+    return figure
+
+
+def plot_accuracy(iterations, accuracies, reference=None):
+    """Draw test accuracy against iterations, one curve a method.
+
+    Args:
+        iterations: sequence of ints.
+        accuracies: dict from the name of a method in `COLORS` to a sequence of fractions.
+        reference: fraction drawn as a dashed line, or None.
+
+    Returns:
+        The figure.
+    """
+    with plt.style.context(STYLE):
+        figure, axis = plt.subplots()
+        for name, values in accuracies.items():
+            axis.plot(iterations, 100 * np.asarray(values), marker="o", label=name, color=COLORS[name])
+        if reference is not None:
+            axis.axhline(100 * reference, color="0.4", linestyle="--", label=f"reference {100 * reference:.1f} %")
+        axis.set(xlabel="iteration", ylabel="test accuracy (%)")
+        axis.legend(loc="lower right")
+    return figure
+
+
+def plot_seeds(accuracies, reference=None):
+    """Draw one dot for each run and a bar for each method's mean, so that the spread over seeds is seen.
+
+    Args:
+        accuracies: dict from the name of a method in `COLORS` to a sequence of fractions, one a run.
+        reference: fraction drawn as a dashed line, or None.
+
+    Returns:
+        The figure.
+    """
+    with plt.style.context(STYLE):
+        figure, axis = plt.subplots(figsize=(6.4, 2.4))
+        for row, (name, values) in enumerate(accuracies.items()):
+            percent = 100 * np.asarray(values)
+            axis.plot(percent, np.full(len(percent), row), "o", color=COLORS[name], alpha=0.8, markersize=8)
+            axis.plot([percent.mean()] * 2, [row - 0.25, row + 0.25], color=COLORS[name])
+        if reference is not None:
+            axis.axvline(100 * reference, color="0.4", linestyle="--")
+        axis.set(xlabel="test accuracy (%)", yticks=range(len(accuracies)), yticklabels=list(accuracies))
+        axis.set_ylim(len(accuracies) - 0.5, -0.5)
+    return figure
+
+
+def plot_confusion(confusion):
+    """Draw a confusion matrix of counts: rows are the true digits, columns the predicted ones.
+
+    Args:
+        confusion: int array (K, K).
+
+    Returns:
+        The figure.
+    """
+    with plt.style.context([STYLE, {"axes.grid": False}]):
+        figure, axis = plt.subplots(figsize=(5.6, 5.6))
+        shown = np.log1p(confusion)  # so that rare errors can be seen beside the diagonal
+        display = ConfusionMatrixDisplay(shown)
+        display.plot(ax=axis, cmap="Blues", colorbar=False, include_values=False)
+        dark = shown > 0.6 * shown.max()
+        for row, column in np.ndindex(confusion.shape):
+            if confusion[row, column]:
+                color = "white" if dark[row, column] else "black"
+                axis.text(column, row, confusion[row, column], ha="center", va="center", color=color, fontsize=9)
+        axis.set(xlabel="predicted digit", ylabel="true digit")
+    return figure
+
+
+def _as_uint8(images):
+    images = np.asarray(images).reshape(-1, 28, 28)
+    if images.dtype == np.uint8:
+        return images
+    return np.round((np.clip(images, -1.0, 1.0) + 1.0) * 127.5).astype(np.uint8)
