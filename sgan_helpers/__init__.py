@@ -1,4 +1,4 @@
-"""The package behind the book on semi-supervised GANs: every function that a chapter teaches, and the tools around it."""
+"""The package behind the book on semi-supervised GANs: what its chapters teach, and the tools around it."""
 
 import importlib
 

@@ -14,6 +14,9 @@ EPILOG = """examples:
 """
 
 
+DATA_HELP = "auto, full, sample, or the path of an mnist.npz"
+
+
 def main(arguments=None):
     """Run one command. Returns the exit status: 0 done, 1 an error that is explained, 130 stopped by Ctrl-C."""
     options = build_parser().parse_args(arguments)
@@ -56,9 +59,9 @@ def build_parser():
     )
     train.add_argument("--labels-per-class", type=int, default=100, metavar="N", help="labelled images of each digit")
     train.add_argument("--seed", type=int, default=0, help="of the initial weights, the batches and the noise")
-    train.add_argument("--split-seed", type=int, default=None, help="which images are labelled; None: the same as --seed")
+    train.add_argument("--split-seed", type=int, default=None, help="which images are labelled; None: as --seed")
     train.add_argument("--iterations", type=int, default=10000, metavar="N", help="training iterations in total")
-    train.add_argument("--data", default="auto", metavar="SOURCE", help="auto, full, sample, or the path of an mnist.npz")
+    train.add_argument("--data", default="auto", metavar="SOURCE", help=DATA_HELP)
     train.add_argument("--output", default="runs/first", metavar="FOLDER", help="the run folder to make")
     train.add_argument("--resume", action="store_true", help="go on with the run in FOLDER from its last checkpoint")
     train.set_defaults(command=train_command)
@@ -70,7 +73,7 @@ def build_parser():
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     evaluate.add_argument("run", metavar="RUN", help="a run folder, for instance runs/first")
-    evaluate.add_argument("--data", default="auto", metavar="SOURCE", help="auto, full, sample, or the path of an mnist.npz")
+    evaluate.add_argument("--data", default="auto", metavar="SOURCE", help=DATA_HELP)
     evaluate.set_defaults(command=evaluate_command)
 
     data = commands.add_parser(
@@ -79,7 +82,7 @@ def build_parser():
         description="Load MNIST, verify it, and print how many images of each digit there are.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    data.add_argument("--data", default="auto", metavar="SOURCE", help="auto, full, sample, or the path of an mnist.npz")
+    data.add_argument("--data", default="auto", metavar="SOURCE", help=DATA_HELP)
     data.set_defaults(command=data_command)
     return parser
 
@@ -143,13 +146,13 @@ def evaluate_command(options):
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no run folder {str(folder)!r}.")
     if not summary_path.exists():
-        raise FileNotFoundError(f"{str(folder)!r} holds no finished run (no summary.json). Finish it with train --resume.")
+        raise FileNotFoundError(f"{str(folder)!r} holds no finished run: finish it with train --resume.")
     summary = json.loads(summary_path.read_text())
     mnist = load_mnist(options.data)
     class_discriminator, _ = build_discriminators()
     class_discriminator.load_weights(folder / "class_discriminator.weights.h5")
     metrics = evaluate_logits(predict_logits(class_discriminator, mnist.test_images), mnist.test_labels)
-    print(f"{summary['method']}, {summary['labels']} labels, seed {summary['seed']}, {summary['iterations']:,} iterations")
+    print("{method}, {labels} labels, seed {seed}, {iterations:,} iterations".format(**summary))
     print(f"test images                 {len(mnist.test_labels):,}")
     print(f"accuracy                    {100 * metrics['accuracy']:.2f} %")
     print(f"negative log-likelihood     {metrics['nll']:.4f} nats")

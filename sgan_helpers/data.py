@@ -36,7 +36,7 @@ MAX_SEED = 2**31 - 1
 
 @dataclass(frozen=True)
 class Mnist:
-    """MNIST, or a sample of it: float32 images (N, 28, 28, 1) in [-1, 1], int64 labels (N,), source "full" or "sample"."""
+    """MNIST: float32 images (N, 28, 28, 1) in [-1, 1], int64 labels (N,); source is "full" or "sample"."""
 
     train_images: np.ndarray
     train_labels: np.ndarray
@@ -79,8 +79,7 @@ def load_mnist(source="auto"):
     """
     if not isinstance(source, (str, os.PathLike)) or source == "":
         raise TypeError(
-            "The 'source' parameter of load_mnist must be 'auto', 'full', 'sample' or a path. "
-            f"Got {source!r} instead."
+            f"The 'source' parameter of load_mnist must be 'auto', 'full', 'sample' or a path. Got {source!r} instead."
         )
     if source == "sample":
         return _load_sample("asked for by name")
@@ -241,7 +240,12 @@ def _load_sample(reason):
         "load_mnist: using the embedded sample of MNIST, 4,000 training and 1,000 test digits "
         f"({reason}). Numbers will differ from the book's."
     )
-    arrays = {"x_train": images[~is_test], "y_train": labels[~is_test], "x_test": images[is_test], "y_test": labels[is_test]}
+    arrays = {
+        "x_train": images[~is_test],
+        "y_train": labels[~is_test],
+        "x_test": images[is_test],
+        "y_test": labels[is_test],
+    }
     return _as_mnist(arrays, "sample")
 
 
@@ -308,5 +312,5 @@ def _read_idx_folder(folder, where):
             shape = tuple(np.frombuffer(data[4:header], ">i4"))
             arrays[name] = np.frombuffer(data[header:], np.uint8).reshape(shape)
         except (OSError, EOFError, ValueError) as error:
-            raise ValueError(f"The file {stem} in {str(folder)!r}, named by {where}, is no readable IDX file.") from error
+            raise ValueError(f"The file {stem} in {str(folder)!r}, named by {where}, is no IDX file.") from error
     return arrays

@@ -55,7 +55,8 @@ def plot_samples(samples, iterations, count=10):
         The figure.
     """
     with plt.style.context(STYLE):
-        figure, axes = plt.subplots(len(samples), 1, figsize=(0.62 * count + 0.9, 0.62 * len(samples) + 0.1), squeeze=False)
+        size = (0.62 * count + 0.9, 0.62 * len(samples) + 0.1)
+        figure, axes = plt.subplots(len(samples), 1, figsize=size, squeeze=False)
         for axis, images, iteration in zip(axes.flat, samples, iterations, strict=True):
             axis.imshow(np.concatenate(list(images[:count]), axis=1), vmin=0, vmax=255)
             axis.set_ylabel(f"{iteration:,}", rotation=0, ha="right", va="center")

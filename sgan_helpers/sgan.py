@@ -27,7 +27,7 @@ def draw_noise(seed, stream, step, batch_size, latent_dim):
 
 
 def update_class_discriminator(class_discriminator, optimizer, images, labels):
-    """Train trunk and class output on one labelled batch: images (batch, 28, 28, 1), labels (batch,). Return the loss."""
+    """Train trunk and class output on labelled images (batch, 28, 28, 1), labels (batch,). Return the loss."""
     variables = class_discriminator.trainable_variables
     with tf.GradientTape() as tape:
         class_logits = class_discriminator(images, training=True)  # (batch, 10)

@@ -279,7 +279,7 @@ class _Progress:
         started = time.perf_counter()
         logits = predict_logits(model.class_discriminator, images)
         if not np.isfinite(logits).all():
-            raise FloatingPointError(f"The class logits of test images became NaN or infinite by iteration {self.step:,}.")
+            raise FloatingPointError(f"The class logits of test images are not finite at iteration {self.step:,}.")
         metrics = evaluate_logits(logits, labels)
         if hasattr(model, "generator"):
             noise_shape = (SAMPLE_COUNT, model.generator.input_shape[-1])
@@ -437,15 +437,15 @@ def hardware():
     name = platform.processor() or platform.machine()
     cpuinfo = pathlib.Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        models = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        name = models[0] if models else name
+        lines = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        name = lines[0].split(":", 1)[1].strip() if lines else name
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"{name}, {cores} cores"
 
 
 def _describe(layer):
     """Return the settings of a layer that shape what it computes, and those of the layers inside it."""
-    names = ("filters", "kernel_size", "strides", "padding", "units", "rate", "negative_slope", "activation", "momentum")
+    names = "filters kernel_size strides padding units rate negative_slope activation momentum".split()
     config = layer.get_config()
     described = {"layer": type(layer).__name__, **{name: config[name] for name in names if name in config}}
     if "kernel_initializer" in config:
