@@ -445,9 +445,9 @@ def hardware():
 
 def _describe(layer):
     """Return the settings of a layer that shape what it computes, and those of the layers inside it."""
-    names = "filters kernel_size strides padding units rate negative_slope activation momentum".split()
+    kept = ("filters", "kernel_size", "strides", "padding", "units", "rate", "negative_slope", "activation", "momentum")
     config = layer.get_config()
-    described = {"layer": type(layer).__name__, **{name: config[name] for name in names if name in config}}
+    described = {"layer": type(layer).__name__, **{name: config[name] for name in kept if name in config}}
     if "kernel_initializer" in config:
         described["kernel_initializer"] = config["kernel_initializer"]["class_name"]
     if hasattr(layer, "layers"):
