@@ -22,7 +22,7 @@ def build_trunk():
             layers.LeakyReLU(0.2, name="leaky_relu_1"),
             layers.Conv2D(32, 5, strides=2, padding="same", name="conv_2"),  # (batch, 7, 7, 32)
             layers.LeakyReLU(0.2, name="leaky_relu_2"),
-            layers.Dropout(0.3, name="dropout_2"),
+            layers.Dropout(0.5, name="dropout_2"),
             layers.Conv2D(64, 5, strides=2, padding="same", name="conv_3"),  # (batch, 4, 4, 64)
             layers.LeakyReLU(0.2, name="leaky_relu_3"),
             layers.Flatten(name="flatten"),  # (batch, 1024)

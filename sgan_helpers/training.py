@@ -34,7 +34,7 @@ METHODS = ("supervised", "sgan")
 RANDOM_SCHEME = 1  # count up whenever a draw changes its seed, its order or its distribution
 STEPS_PER_EXECUTION = 50
 SAMPLE_COUNT = 100
-DEFAULTS = {"batch_size": 100, "learning_rate": 2e-4, "beta_1": 0.5}
+DEFAULTS = {"batch_size": 100, "learning_rate": 5e-4, "beta_1": 0.5}
 
 
 @dataclass(frozen=True)
