@@ -1,0 +1,57 @@
+# Every target makes the environment .venv on first use. `make` alone lists the targets.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+CHAPTERS := $(sort $(wildcard notebooks/0*.ipynb))
+CHAPTER ?= 0*
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help book test notebooks pages train results figures repository clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "This project needs Python 3.11, 3.12 or 3.13. Found: $$($(PYTHON) --version). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+book: $(READY)  ## build the book from the stored outputs into _build/html
+	$(BIN)/jupyter-book build . -W -n --keep-going
+	@echo "The book is at $(CURDIR)/_build/html/index.html"
+
+test: $(READY)  ## check the code, test the package and the book, execute every chapter in FAST mode
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest
+	SGAN_FAST=1 $(BIN)/python -m pytest -c tools/nbval.ini --rootdir=. -p no:cacheprovider $(CHAPTERS)
+
+notebooks: $(READY)  ## execute every chapter in full, in place (one: make notebooks CHAPTER=04_training)
+	for chapter in $(sort $(wildcard notebooks/$(CHAPTER).ipynb)); do \
+		env -u SGAN_FAST IPYTHONDIR=tools/ipython $(BIN)/jupyter execute --inplace $$chapter || exit 1; \
+		$(BIN)/python tools/clean_notebook.py $$chapter; \
+	done
+
+pages: $(READY)  ## regenerate book/full_code.md and the tables in README.md and the book
+	$(BIN)/python tools/make_full_code.py
+	$(BIN)/python tools/make_tables.py
+
+train: $(READY)  ## train the book's SGAN into runs/first; after Ctrl-C the same command goes on
+	$(BIN)/python -m sgan_helpers train --output runs/first $(if $(wildcard runs/first/checkpoint-*),--resume)
+
+results: $(READY)  ## repeat the recorded training runs (about an hour on two cores; can be stopped and resumed)
+	$(BIN)/python tools/record_results.py
+
+figures: $(READY)  ## draw the picture of the intro from the recorded run with seed 0
+	$(BIN)/python tools/make_figures.py
+
+repository: $(READY)  ## write the repository's name into every link: make repository REPO=owner/name
+	$(BIN)/python tools/set_repository.py $(REPO)
+
+clean:  ## remove what was built, but not the environment
+	rm -rf _build .pytest_cache .ruff_cache

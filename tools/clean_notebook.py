@@ -1,0 +1,26 @@
+"""Strip from an executed notebook what changes at every run: timestamps, versions, kernel details."""
+
+import json
+import pathlib
+import sys
+
+
+def clean(notebook):
+    """Return a notebook without run-time metadata; cells, outputs, tags and alternative texts stay."""
+    for cell in notebook["cells"]:
+        cell["metadata"] = {key: value for key, value in cell["metadata"].items() if key in ("tags", "mystnb")}
+        for output in cell.get("outputs", []):
+            if "metadata" in output:
+                output["metadata"] = {}
+    notebook["metadata"] = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    return notebook
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        path = pathlib.Path(name)
+        notebook = clean(json.loads(path.read_text()))
+        path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
