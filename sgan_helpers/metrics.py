@@ -4,8 +4,6 @@ import numpy as np
 from scipy.special import log_softmax
 from sklearn.metrics import accuracy_score, confusion_matrix
 
-CALIBRATION_BINS = 15
-
 
 def evaluate_logits(logits, labels):
     """Compute every metric of the book from the logits of one set of images.
@@ -37,7 +35,7 @@ def negative_log_likelihood(log_probabilities, labels):
     return float(-log_probabilities[np.arange(len(labels)), labels].mean())
 
 
-def expected_calibration_error(probabilities, labels, bins=CALIBRATION_BINS):
+def expected_calibration_error(probabilities, labels, bins=15):
     """Mean gap between confidence and accuracy, over equal bins of confidence, weighted by their sizes.
 
     Args:

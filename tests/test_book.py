@@ -1,0 +1,147 @@
+"""The book as a book: anatomy of the chapters, stored outputs, links, badges, generated pages."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+from book_files import CHAPTERS, PAGES, REPOSITORY, ROOT, cells, prose, tags
+
+INSTALL_CELL = """import sys
+
+if "google.colab" in sys.modules:
+    %pip install -q --no-deps git+https://github.com/{repository}@v{version}"""
+PICTURES = ("image/png", "image/gif", "image/svg+xml", "image/jpeg")
+chapters = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+
+
+def without_code(markdown):
+    """Drop fenced code from Markdown."""
+    return re.sub(r"```.*?```", "", markdown, flags=re.DOTALL)
+
+
+def test_every_chapter_is_in_the_table_of_contents():
+    toc = re.findall(r"file: (\S+)|root: (\S+)", (ROOT / "_toc.yml").read_text())
+    listed = [name for pair in toc for name in pair if name]
+    assert [name for name in listed if name.startswith("notebooks/")] == [f"notebooks/{p.stem}" for p in CHAPTERS]
+    assert len(CHAPTERS) == 6
+    for name in listed:
+        assert (ROOT / f"{name}.md").exists() or (ROOT / f"{name}.ipynb").exists(), name
+
+
+@chapters
+def test_stored_outputs_are_those_of_one_clean_run(path):
+    code = cells(path, "code")
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    for cell in code:
+        for output in cell["outputs"]:
+            assert output["output_type"] != "error", cell["source"]
+            assert output.get("name") != "stderr", cell["source"]
+            data = output.get("data", {})
+            text = json.dumps(output.get("text", "")) + json.dumps(data.get("text/plain", ""))
+            assert not re.search(r"/(tmp|home|root|work|Users|usr)/|Warning", text), text
+            assert "embedded sample" not in text
+
+
+@chapters
+def test_every_picture_has_an_alternative_text(path):
+    for cell in cells(path, "code"):
+        kinds = {kind for output in cell["outputs"] for kind in output.get("data", {})}
+        if kinds & set(PICTURES):
+            assert len(cell["metadata"].get("mystnb", {}).get("image", {}).get("alt", "")) > 40, cell["source"]
+    for alt in re.findall(r"!\[(.*?)\]\((?!https)", prose(path)):
+        assert len(alt) > 40, alt
+
+
+@chapters
+def test_a_chapter_opens_and_closes_as_it_should(path):
+    parts = cells(path)
+    first = parts[0]["source"]
+    assert first.startswith("# ")
+    address = f"https://colab.research.google.com/github/{REPOSITORY}/blob/main/notebooks/{path.name}"
+    assert f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({address})" in first
+    assert "../book/figures/" in first
+    for heading in ("**What you'll do**", "**What you'll learn**", "**What you'll need**"):
+        assert heading in parts[1]["source"]
+    version = re.search(r'^version = "(.*)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE).group(1)
+    assert parts[2]["source"] == INSTALL_CELL.format(repository=REPOSITORY, version=version)
+    assert tags(parts[2]) == ["remove-cell"]
+    assert 'FAST = os.environ.get("SGAN_FAST") == "1"\n' in parts[3]["source"]
+    text = prose(path)
+    sections = [text.index(f"\n## {title}\n") for title in ("Summary", "Exercises", "In practice", "Further reading")]
+    assert sections == sorted(sections)
+    assert len(re.findall(r"^### \d\. (?:Check|Change|Extend): ", text, re.MULTILINE)) >= 3
+    assert text.count("<details>") == text.count("</details>") >= 3
+    assert "\nNext: " in text
+
+
+@chapters
+def test_the_summary_answers_what_you_will_learn_bullet_for_bullet(path):
+    text = prose(path)
+    learn = text[text.index("**What you'll learn**") : text.index("**What you'll need**")]
+    summary = text[text.index("\n## Summary") : text.index("\n## Exercises")]
+    assert len(re.findall(r"^- ", learn, re.MULTILINE)) == len(re.findall(r"^- ", summary, re.MULTILINE)) >= 3
+
+
+@chapters
+def test_a_chapter_is_a_lesson(path):
+    code = cells(path, "code")
+    lengths = sorted(len(cell["source"].splitlines()) for cell in code)
+    assert lengths[-1] <= 30
+    assert lengths[len(lengths) // 2] <= 10
+    assert len(prose(path).split()) >= 4 * sum(lengths)
+    assert sum("nbval-check-output" in tags(cell) for cell in code) >= 4
+
+
+@chapters
+def test_fast_changes_counts_and_sizes_only(path):
+    for number, cell in enumerate(cells(path, "code")):
+        uses = re.findall(r".*\bFAST\b.*", cell["source"])
+        assert number == 1 or not uses, uses
+        assert not any(re.match(r"\s*(if|while|elif) .*FAST", use) for use in uses), uses
+
+
+@pytest.mark.parametrize("path", CHAPTERS + PAGES, ids=lambda path: path.stem)
+def test_the_prose_keeps_the_house_rules(path):
+    text = without_code(prose(path))
+    assert not re.findall(r"\b(?:simply|just|easily|obviously)\b", text, re.IGNORECASE)
+    assert "TIME_CPU" not in text and "RESULT_TEXT" not in text and "VERDICT" not in text
+    if path.suffix == ".ipynb":
+        assert not re.findall(r"^:::|\{[a-z:]+\}`", text, re.MULTILINE), "no directives: Colab does not render them"
+    levels = [len(marks) for marks in re.findall(r"^(#+) ", text, re.MULTILINE)]
+    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False)), levels
+
+
+@pytest.mark.parametrize("path", CHAPTERS + PAGES, ids=lambda path: path.stem)
+def test_relative_links_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)#\s]+)", without_code(prose(path))):
+        if "://" not in target:
+            assert (path.parent / target).exists(), target
+
+
+def test_every_address_of_the_repository_agrees_with_the_configuration():
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    name = REPOSITORY.split("/")[1]
+    for path in (ROOT / line for line in tracked if line.endswith((".md", ".ipynb", ".yml", ".cff", ".toml"))):
+        for found in re.findall(rf"[\w.-]+/{re.escape(name)}\b", path.read_text()):
+            owner = REPOSITORY.split("/")[0]
+            assert found in (REPOSITORY, f"{owner}.github.io/{name}"), f"{path.name}: {found}"
+
+
+def test_renaming_the_repository_rewrites_badges_links_and_pages():
+    sys.path.insert(0, str(ROOT / "tools"))
+    from set_repository import current_name, rename
+
+    config = (ROOT / "_config.yml").read_text()
+    assert current_name(config) == REPOSITORY
+    renamed = rename(config, REPOSITORY, "someone/other-book")
+    assert current_name(renamed) == "someone/other-book"
+    assert "someone.github.io/other-book" in renamed
+    assert REPOSITORY.split("/")[0] not in renamed
+
+
+@pytest.mark.parametrize("tool", ["make_full_code.py", "make_tables.py"])
+def test_generated_pages_are_not_stale(tool):
+    done = subprocess.run([sys.executable, ROOT / "tools" / tool, "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-500:]

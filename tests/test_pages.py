@@ -1,0 +1,42 @@
+"""The code on the pages runs: the whole program on one page, and the example with one's own data."""
+
+import re
+import runpy
+
+import numpy as np
+from book_files import ROOT
+
+from sgan_helpers.data import load_mnist, split_labeled
+from sgan_helpers.sgan import SGAN
+from sgan_helpers.training import train
+
+
+def code_block(page):
+    """Return the first Python block of a page."""
+    return re.search(r"```python\n(.*?)```", (ROOT / "book" / page).read_text(), re.DOTALL).group(1)
+
+
+def test_the_one_page_program_has_the_losses_of_the_package(tmp_path, capsys):
+    script = tmp_path / "sgan.py"
+    script.write_text(code_block("full_code.md"))
+    mnist = load_mnist("sample")
+    images, labels = mnist.test_images[:50], mnist.test_labels[:50]
+    program = runpy.run_path(str(script))
+    theirs = program["run"](mnist.train_images, mnist.train_labels, images, labels, iterations=20, report_every=1)
+    split = split_labeled(mnist.train_images, mnist.train_labels, 100, seed=0)
+    ours = train("sgan", split, test_images=images, test_labels=labels, iterations=20, evaluate_every=1, seed=0)
+    assert len(theirs) == len(ours.history) == 20
+    for name in SGAN.loss_names:
+        np.testing.assert_allclose(
+            [row[name] for row in theirs], [row[name] for row in ours.history], rtol=0, atol=1e-5, err_msg=name
+        )
+    assert len({row["class_loss"] for row in theirs}) == 20
+
+
+def test_the_example_with_own_data_runs_and_learns(capsys):
+    code = code_block("your_own_data.md")
+    assert "ITERATIONS = 1000\n" in code
+    namespace = {}
+    exec(compile(code.replace("ITERATIONS = 1000\n", "ITERATIONS = 100\n"), "your_own_data.md", "exec"), namespace)
+    assert namespace["split"].labeled_images.shape == (100, 28, 28, 1)
+    assert namespace["run"].summary["test_accuracy"] > 0.5
