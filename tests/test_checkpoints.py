@@ -1,0 +1,66 @@
+"""Checkpoints: checksummed, two kept, the one before used when the newest is damaged."""
+
+import numpy as np
+import pytest
+
+from sgan_helpers import checkpoints, training
+
+ARRAYS = {"step": np.array(7), "weights": np.arange(6.0).reshape(2, 3)}
+
+
+def test_a_checkpoint_comes_back_and_the_last_two_are_kept(tmp_path):
+    for step in (100, 200, 300):
+        checkpoints.save_checkpoint(tmp_path, step, {**ARRAYS, "step": np.array(step)})
+    names = [path.name for path in tmp_path.iterdir()]
+    assert sorted(names) == ["checkpoint-00000200.npz", "checkpoint-00000300.npz"]
+    restored = checkpoints.load_latest_checkpoint(tmp_path)
+    assert restored["step"] == 300 and np.array_equal(restored["weights"], ARRAYS["weights"])
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "replaced"])
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(tmp_path, capsys, damage):
+    for step in (1, 2):
+        checkpoints.save_checkpoint(tmp_path, step, {**ARRAYS, "step": np.array(step)})
+    newest = tmp_path / "checkpoint-00000002.npz"
+    content = bytearray(newest.read_bytes())
+    if damage == "cut":
+        newest.write_bytes(content[: len(content) // 2])
+    elif damage == "flipped":
+        place = content.index(np.arange(6.0).tobytes()) + 12
+        content[place] ^= 1
+        newest.write_bytes(content)
+    else:
+        np.savez(newest, checksum=np.array("0" * 64), **ARRAYS)
+    assert checkpoints.load_latest_checkpoint(tmp_path)["step"] == 1
+    assert "checkpoint-00000002.npz is damaged" in capsys.readouterr().out
+    (tmp_path / "checkpoint-00000001.npz").write_bytes(b"")
+    with pytest.raises(ValueError, match="Every checkpoint.*00000001.*00000002"):
+        checkpoints.load_latest_checkpoint(tmp_path)
+
+
+def test_a_folder_without_checkpoint_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no checkpoint"):
+        checkpoints.load_latest_checkpoint(tmp_path)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file"
+    checkpoints.write_atomically(path, b"old")
+    with pytest.raises(TypeError):
+        checkpoints.write_atomically(path, "no bytes")
+    assert path.read_bytes() == b"old"
+
+
+def test_the_state_of_a_model_holds_dropout_seeds_and_optimisers_and_fits_only_its_like():
+    model = training.build_model("sgan", 3, seed=0)
+    state = checkpoints.model_state(model)
+    assert len(state) == len(model.variables) + sum(len(optimizer.variables) for optimizer in model.optimizers)
+    assert len(model.variables) > len(model.weights), "dropout's seed states are missing"
+    other = training.build_model("sgan", 3, seed=0)
+    checkpoints.restore_model_state(other, state)
+    for name, array in checkpoints.model_state(other).items():
+        assert np.array_equal(array, state[name]), name
+    with pytest.raises(ValueError, match="do not fit"):
+        checkpoints.restore_model_state(training.build_model("sgan", 4, seed=0), state)
+    with pytest.raises(ValueError, match="do not fit"):
+        checkpoints.restore_model_state(training.build_model("supervised", 3, seed=0), state)

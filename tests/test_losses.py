@@ -1,0 +1,49 @@
+"""Losses against a float64 NumPy reference, at logits up to ±10,000."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sgan_helpers import losses
+
+BINARY_LOGITS = np.array([[-1e4], [-50.0], [-1.0], [0.0], [0.5], [50.0], [1e4]])
+CLASS_LOGITS = np.array([[1e4, -1e4, 0.0], [-1e4, 1e4, 0.0], [0.1, 0.2, 0.3], [5.0, -5.0, 0.0]])
+LABELS = np.array([0, 0, 2, 1])
+
+
+def softplus(values):
+    return np.logaddexp(0.0, values)
+
+
+@pytest.mark.parametrize(
+    ("loss", "sign"), [(losses.real_loss, -1.0), (losses.fake_loss, 1.0), (losses.generator_loss, -1.0)]
+)
+def test_binary_losses_are_means_of_softplus(loss, sign):
+    logits = tf.Variable(BINARY_LOGITS.astype(np.float32))
+    with tf.GradientTape() as tape:
+        value = loss(logits)
+    np.testing.assert_allclose(value, softplus(sign * BINARY_LOGITS).mean(), rtol=1e-6)
+    expected = sign / (1.0 + np.exp(np.clip(-sign * BINARY_LOGITS, None, 700))) / len(BINARY_LOGITS)
+    np.testing.assert_allclose(tape.gradient(value, logits), expected, rtol=1e-5, atol=1e-12)
+
+
+def test_the_class_loss_is_the_cross_entropy():
+    logits = tf.Variable(CLASS_LOGITS.astype(np.float32))
+    with tf.GradientTape() as tape:
+        value = losses.class_loss(LABELS, logits)
+    largest = CLASS_LOGITS.max(axis=1, keepdims=True)
+    log_sum = largest[:, 0] + np.log(np.exp(CLASS_LOGITS - largest).sum(axis=1))
+    np.testing.assert_allclose(value, (log_sum - CLASS_LOGITS[np.arange(4), LABELS]).mean(), rtol=1e-6)
+    probabilities = np.exp(CLASS_LOGITS - log_sum[:, np.newaxis])
+    np.testing.assert_allclose(tape.gradient(value, logits), (probabilities - np.eye(3)[LABELS]) / 4, atol=1e-6)
+
+
+def test_the_tracker_keeps_the_mean_and_counts_finite_steps():
+    tracker = losses.LossTracker("class_loss")
+    for value in (1.0, 3.0):
+        tracker.update_state(tf.constant(value))
+    assert float(tracker.result()) == 2.0
+    tracker.update_state(tf.constant(np.inf))
+    assert (float(tracker.steps), float(tracker.finite_steps)) == (3.0, 2.0)
+    tracker.reset_state()
+    assert float(tracker.result()) == float(tracker.steps) == 0.0

@@ -1,0 +1,61 @@
+"""Every figure has the parts that it should."""
+
+import io
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+
+from sgan_helpers import plotting
+
+SAMPLES = np.random.default_rng(0).integers(0, 256, (3, 20, 28, 28)).astype(np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def test_digits_are_drawn_in_their_order_with_captions():
+    images = np.linspace(-1, 1, 12 * 784, dtype=np.float32).reshape(12, 28, 28, 1)
+    figure = plotting.plot_digits(images, [str(number) for number in range(12)], columns=5)
+    assert len(figure.axes) == 15
+    assert [axis.get_title() for axis in figure.axes[:12]] == [str(number) for number in range(12)]
+    shown = figure.axes[11].images[0].get_array()
+    assert shown.max() == 255 and len(figure.axes[12].images) == 0
+
+
+def test_samples_have_a_row_for_each_evaluation():
+    figure = plotting.plot_samples(SAMPLES, [1000, 2000, 3000], count=7)
+    assert [axis.get_ylabel() for axis in figure.axes] == ["1,000", "2,000", "3,000"]
+    assert figure.axes[0].images[0].get_array().shape == (28, 7 * 28)
+
+
+def test_the_animation_has_a_frame_for_each_evaluation():
+    movie = Image.open(io.BytesIO(plotting.animate_samples(SAMPLES, columns=5, zoom=2)))
+    assert movie.n_frames == 3
+    assert movie.size == (5 * 28 * 2, 4 * 28 * 2)
+
+
+def test_curves_are_those_that_were_given():
+    losses = {"iteration": np.arange(3), "class_loss": np.ones(3), "generator_loss": np.zeros(3)}
+    axis = plotting.plot_losses(losses).axes[0]
+    assert [line.get_label() for line in axis.lines] == ["class loss", "generator loss"]
+    axis = plotting.plot_accuracy([1, 2], {"sgan": [0.5, 0.9], "supervised": [0.4, 0.8]}, reference=0.948).axes[0]
+    assert axis.lines[0].get_ydata().tolist() == [50.0, 90.0]
+    assert "94.8" in axis.lines[2].get_label()
+    axis = plotting.plot_seeds({"supervised": [0.9, 0.92], "sgan": [0.93]}, reference=0.948).axes[0]
+    assert axis.lines[0].get_xdata().tolist() == pytest.approx([90.0, 92.0])
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["supervised", "sgan"]
+
+
+def test_the_confusion_matrix_shows_its_counts():
+    axis = plotting.plot_confusion(np.array([[5, 1], [0, 7]])).axes[0]
+    assert [text.get_text() for text in axis.texts] == ["5", "1", "7"]
+    assert "true" in axis.get_ylabel() and "predicted" in axis.get_xlabel()

@@ -1,0 +1,115 @@
+"""Each update moves exactly its own variables: every variable is hashed, under the `fit` path of a full run and eagerly."""
+
+import hashlib
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sgan_helpers import data, sgan, supervised, training
+from sgan_helpers.networks import build_discriminators
+
+# Each update draws new dropout masks, so each moves the seed states of dropout; what it may change beside these is listed.
+UPDATES = {
+    "update_class_discriminator": {"trunk", "class output", "class optimizer", "dropout seeds"},
+    "update_binary_on_real": {"trunk", "binary output", "binary optimizer", "dropout seeds"},
+    "update_binary_on_fake": {"trunk", "binary output", "binary optimizer", "dropout seeds"},
+    "update_generator": {"generator", "moving statistics", "generator optimizer", "dropout seeds"},
+}
+
+
+def parts(model):
+    """Return every variable of the three networks and of the three optimisers as (part, variable)."""
+    owned = [("trunk", variable) for variable in model.class_discriminator.get_layer("trunk").weights]
+    owned += [("class output", variable) for variable in model.class_discriminator.layers[-1].weights]
+    owned += [("binary output", variable) for variable in model.binary_discriminator.layers[-1].weights]
+    owned += [("generator", variable) for variable in model.generator.trainable_variables]
+    owned += [("moving statistics", variable) for variable in model.generator.non_trainable_variables]
+    dropouts = [layer for layer in model.class_discriminator.get_layer("trunk").layers if "dropout" in layer.name]
+    owned += [("dropout seeds", layer.seed_generator.state) for layer in dropouts]
+    networks = (model.class_discriminator, model.binary_discriminator, model.generator)
+    everything = {id(variable) for network in networks for variable in network.variables}
+    assert everything == {id(variable) for _, variable in owned}
+    for optimizer in model.optimizers:
+        moving = [variable for variable in optimizer.variables if "learning_rate" not in variable.path]
+        assert len(moving) == len(optimizer.variables) - 1
+        owned += [(optimizer.name.replace("_", " "), variable) for variable in moving]
+    assert len({id(variable) for _, variable in owned}) == len(owned)
+    return owned
+
+
+def hashes(owned):
+    return [hashlib.sha256(variable.numpy().tobytes()).hexdigest() for _, variable in owned]
+
+
+@pytest.mark.parametrize("kept", UPDATES)
+def test_each_update_moves_its_own_variables_and_no_other(monkeypatch, bar_split, kept):
+    for name in UPDATES:
+        if name != kept:
+            monkeypatch.setattr(sgan, name, lambda *arguments: tf.constant(0.0))
+    model = training.build_model("sgan", 3, seed=0)
+    model.compile(optimizer=None, steps_per_execution=training.STEPS_PER_EXECUTION, jit_compile=False)
+    owned = parts(model)
+    before = hashes(owned)
+    stream = data.batch_stream(bar_split, seed=0, start=0, stop=training.STEPS_PER_EXECUTION + 3, batch_size=4)
+    model.fit(stream, verbose=0, shuffle=False)
+    for (part, variable), old, new in zip(owned, before, hashes(owned), strict=True):
+        assert (old != new) == (part in UPDATES[kept]), f"{part}: {variable.path}"
+
+
+@pytest.mark.parametrize("called", UPDATES)
+def test_each_update_called_by_itself_moves_the_same_variables(bar_split, called):
+    model = training.build_model("sgan", 3, seed=0)
+    owned = parts(model)
+    before = hashes(owned)
+    images, labels = bar_split.labeled_images[:8], bar_split.labeled_labels[:8]
+    noise = sgan.draw_noise(0, "fake_noise", 0, 8, 100)
+    arguments = {
+        "update_class_discriminator": (model.class_discriminator, model.class_optimizer, images, labels),
+        "update_binary_on_real": (model.binary_discriminator, model.binary_optimizer, images),
+        "update_binary_on_fake": (model.binary_discriminator, model.binary_optimizer, model.generator, noise),
+        "update_generator": (model.generator, model.generator_optimizer, model.binary_discriminator, noise),
+    }
+    loss = getattr(sgan, called)(*arguments[called])
+    assert np.isfinite(loss) and loss > 0
+    for (part, variable), old, new in zip(owned, before, hashes(owned), strict=True):
+        assert (old != new) == (part in UPDATES[called]), f"{part}: {variable.path}"
+
+
+def test_the_supervised_step_moves_trunk_and_class_output(bar_split):
+    class_discriminator, binary_discriminator = build_discriminators(3)
+    model = supervised.Supervised(class_discriminator, learning_rate=1e-3, beta_1=0.5)
+    model.compile(optimizer=None, steps_per_execution=5, jit_compile=False)
+    before = [variable.numpy() for variable in class_discriminator.weights]
+    output = [variable.numpy() for variable in binary_discriminator.layers[-1].weights]
+    model.fit(data.batch_stream(bar_split, seed=0, start=0, stop=5, batch_size=8), verbose=0, shuffle=False)
+    for old, variable in zip(before, class_discriminator.weights, strict=True):
+        assert not np.array_equal(old, variable.numpy()), variable.path
+    for old, variable in zip(output, binary_discriminator.layers[-1].weights, strict=True):
+        assert np.array_equal(old, variable.numpy())
+
+
+def test_the_class_loss_trains_the_trunk_and_not_a_readout_of_random_features(bar_split):
+    keras.utils.set_random_seed(0)
+    model = training.build_model("sgan", 3, seed=0)
+    images, labels = bar_split.labeled_images, bar_split.labeled_labels
+    start = [variable.numpy() for variable in model.class_discriminator.get_layer("trunk").trainable_variables]
+    for _ in range(12):
+        sgan.update_class_discriminator(model.class_discriminator, model.class_optimizer, images, labels)
+    for old, variable in zip(start, model.class_discriminator.get_layer("trunk").trainable_variables, strict=True):
+        assert np.abs(old - variable.numpy()).max() > 1e-3, variable.path
+    predicted = training.predict_logits(model.class_discriminator, images).argmax(axis=1)
+    assert (predicted == labels).mean() > 0.9
+
+
+def test_noise_is_a_function_of_seed_stream_and_step():
+    draws = [
+        sgan.draw_noise(seed, stream, step, 3, 5).numpy()
+        for seed in (0, 1)
+        for stream in ("fake_noise", "generator_noise")
+        for step in (0, 1)
+    ]
+    assert len({draw.tobytes() for draw in draws}) == 8
+    assert np.array_equal(draws[0], sgan.draw_noise(0, "fake_noise", 0, 3, 5).numpy())
+    assert draws[0].shape == (3, 5)
