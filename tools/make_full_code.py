@@ -87,6 +87,9 @@ def plain_source(item):
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             continue
+        if isinstance(node, ast.FunctionDef):
+            for decorator in node.decorator_list:
+                lines[decorator.lineno - 1] = None
         for statement in node.body:
             value = statement.value if isinstance(statement, ast.Expr) else None
             first, last = statement.lineno - 1, statement.end_lineno
