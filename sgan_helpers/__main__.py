@@ -23,8 +23,8 @@ def main(arguments=None):
     try:
         options.command(options)
     except KeyboardInterrupt as stop:
-        print(stop or "Stopped.", file=sys.stderr)
-        if getattr(options, "output", None):
+        print(str(stop) or "Stopped.", file=sys.stderr)
+        if "output" in options and any(pathlib.Path(options.output).glob("checkpoint-*.npz")):
             print("Go on with the same command and --resume.", file=sys.stderr)
         return 130
     except (ValueError, TypeError, OSError, FloatingPointError) as error:
@@ -143,16 +143,26 @@ def evaluate_command(options):
 
     folder = pathlib.Path(options.run)
     summary_path = folder / "summary.json"
+    weights_path = folder / "class_discriminator.weights.h5"
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no run folder {str(folder)!r}.")
     if not summary_path.exists():
         raise FileNotFoundError(f"{str(folder)!r} holds no finished run: finish it with train --resume.")
-    summary = json.loads(summary_path.read_text())
+    try:
+        summary = json.loads(summary_path.read_text())
+        headline = "{method}, {labels} labels, seed {seed}, {iterations:,} iterations".format(**summary)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"The file {str(summary_path)!r} is no summary of a run.") from error
+    if not weights_path.exists():
+        raise FileNotFoundError(f"There is no file {str(weights_path)!r}.")
     mnist = load_mnist(options.data)
     class_discriminator, _ = build_discriminators()
-    class_discriminator.load_weights(folder / "class_discriminator.weights.h5")
+    try:
+        class_discriminator.load_weights(weights_path)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ValueError(f"The file {str(weights_path)!r} does not hold the weights of this classifier.") from error
     metrics = evaluate_logits(predict_logits(class_discriminator, mnist.test_images), mnist.test_labels)
-    print("{method}, {labels} labels, seed {seed}, {iterations:,} iterations".format(**summary))
+    print(headline)
     print(f"test images                 {len(mnist.test_labels):,}")
     print(f"accuracy                    {100 * metrics['accuracy']:.2f} %")
     print(f"negative log-likelihood     {metrics['nll']:.4f} nats")

@@ -1,8 +1,26 @@
 """Checks of arguments: every error names the parameter, what is allowed and what was given."""
 
+import functools
+import os
+
 import numpy as np
 
 IMAGE_SHAPE = (28, 28, 1)
+
+
+def plain_ints(function):
+    """Hand NumPy's integers on to `function` as Python's, which are all that Keras's layers take."""
+
+    def plain(value):
+        if isinstance(value, (tuple, list)):
+            return type(value)(plain(item) for item in value)
+        return int(value) if isinstance(value, np.integer) else value
+
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        return function(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
+
+    return wrapper
 
 
 def check_int(function, name, value, low, high=None):
@@ -20,6 +38,26 @@ def check_number(function, name, value, low, high):
     if is_number and low < value < high:
         return
     raise _wrong(function, name, f"a number in ({low}, {high})", value, type_error=not is_number)
+
+
+def check_bool(function, name, value):
+    """Raise unless `value` is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise _wrong(function, name, "True or False", value, type_error=True)
+
+
+def check_path(function, name, value):
+    """Raise unless `value` is a path: a string that is not empty, or a `pathlib.Path`."""
+    if isinstance(value, bytes) or not isinstance(value, (str, os.PathLike)):
+        raise _wrong(function, name, "a path", value, type_error=True)
+    if value == "":
+        raise _wrong(function, name, "a path", value)
+
+
+def check_type(function, name, value, expected):
+    """Raise unless `value` is an instance of the class `expected`."""
+    if not isinstance(value, expected):
+        raise _wrong(function, name, f"a {expected.__name__}", type(value).__name__, type_error=True)
 
 
 def check_choice(function, name, value, choices):
@@ -51,6 +89,17 @@ def check_labels(function, name, labels, count):
         raise _wrong(function, name, allowed, f"shape {labels.shape}")
     if count and labels.min() < 0:
         raise _wrong(function, name, allowed, f"a smallest label of {labels.min()}")
+
+
+def check_every_class(function, name, labels):
+    """Raise unless `labels`, ints of at least 0, hold every class from 0 to the largest."""
+    present = np.unique(labels)
+    largest = int(present[-1])
+    if len(present) == largest + 1:
+        return
+    missing = np.setdiff1d(np.arange(min(largest, len(present) + 5)), present)[:5]
+    given = f"no image of class {', '.join(map(str, missing))}"
+    raise _wrong(function, name, f"labels that hold every class from 0 to {largest}", given)
 
 
 def _wrong(function, name, allowed, given, type_error=False):

@@ -4,13 +4,20 @@ import gzip
 import hashlib
 import os
 import pathlib
-import zipfile
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
-from sgan_helpers.checks import check_images, check_int, check_labels
+from sgan_helpers.checks import (
+    check_choice,
+    check_every_class,
+    check_images,
+    check_int,
+    check_labels,
+    check_type,
+)
 
 # SHA-256 of the C-ordered uint8 bytes of the four arrays.
 ARRAY_HASHES = {
@@ -109,8 +116,13 @@ def hold_out_validation(mnist, count=10000):
 
     Returns:
         A `Mnist` whose test images and labels are the held-out training images and theirs.
+
+    Raises:
+        TypeError, ValueError: an argument has the wrong type or range.
     """
+    check_type("hold_out_validation", "mnist", mnist, Mnist)
     check_int("hold_out_validation", "count", count, 1, len(mnist.train_images) - 1)
+    count = int(count)
     return Mnist(
         mnist.train_images[:-count],
         mnist.train_labels[:-count],
@@ -161,8 +173,12 @@ def random_seed_pair(seed, stream, step):
         seed: int in [0, 2**31 - 1], the run's seed.
         stream: one of `STREAMS`, the use that the numbers are put to.
         step: int or int64 scalar tensor, the iteration, from 0.
+
+    Raises:
+        TypeError, ValueError: `seed` or `stream` is not one of those.
     """
-    return tf.stack([tf.constant(seed * len(STREAMS) + STREAMS.index(stream), tf.int64), tf.cast(step, tf.int64)])
+    check_seed_and_stream(seed, stream)
+    return tf.stack([tf.constant(seed, tf.int64) * len(STREAMS) + STREAMS.index(stream), tf.cast(step, tf.int64)])
 
 
 def batch_stream(split, *, seed, start, stop, batch_size=100):
@@ -178,7 +194,11 @@ def batch_stream(split, *, seed, start, stop, batch_size=100):
     Returns:
         A `tf.data.Dataset` of tuples: step (int64 scalar), labelled images (batch_size, 28, 28, 1),
         labels (batch_size,), unlabelled images (batch_size, 28, 28, 1).
+
+    Raises:
+        TypeError, ValueError: an argument has the wrong type, shape or range.
     """
+    check_stream_arguments(split, seed, start, stop, batch_size)
     labeled_images = tf.convert_to_tensor(split.labeled_images)
     labels = tf.convert_to_tensor(split.labeled_labels)
     unlabeled_images = tf.convert_to_tensor(split.unlabeled_images)
@@ -206,15 +226,31 @@ def check_split_arguments(images, labels, per_class, seed):
     """Raise unless the arguments of `split_labeled` are valid."""
     check_images("split_labeled", "images", images)
     check_labels("split_labeled", "labels", labels, len(images))
-    counts = np.bincount(labels)
-    if (counts == 0).any():
-        missing = np.flatnonzero(counts == 0)
-        raise ValueError(
-            f"The 'labels' parameter of split_labeled must hold every class from 0 to {len(counts) - 1}. "
-            f"Got no image of class {', '.join(map(str, missing[:5]))} instead."
-        )
-    check_int("split_labeled", "per_class", per_class, 1, int(counts.min()))
+    check_every_class("split_labeled", "labels", labels)
+    check_int("split_labeled", "per_class", per_class, 1, int(np.bincount(labels).min()))
     check_int("split_labeled", "seed", seed, 0, MAX_SEED)
+
+
+def check_seed_and_stream(seed, stream):
+    """Raise unless the arguments of `random_seed_pair` are valid."""
+    check_int("random_seed_pair", "seed", seed, 0, MAX_SEED)
+    check_choice("random_seed_pair", "stream", stream, STREAMS)
+
+
+def check_stream_arguments(split, seed, start, stop, batch_size):
+    """Raise unless the arguments of `batch_stream` are valid."""
+    check_type("batch_stream", "split", split, LabeledSplit)
+    counts = (len(split.labeled_images), len(split.labeled_labels), len(split.unlabeled_images))
+    if counts[0] != counts[1] or min(counts) == 0:
+        raise ValueError(
+            "The 'split' parameter of batch_stream must have a label for each labelled image, and at least one "
+            f"labelled and one unlabelled image. Got {counts[0]} labelled images, {counts[1]} labels and {counts[2]} "
+            "unlabelled images instead."
+        )
+    check_int("batch_stream", "seed", seed, 0, MAX_SEED)
+    check_int("batch_stream", "start", start, 0)
+    check_int("batch_stream", "stop", stop, start)
+    check_int("batch_stream", "batch_size", batch_size, 1)
 
 
 def _as_mnist(arrays, source):
@@ -284,20 +320,17 @@ def _read_path(path, where):
 
 def _read_npz(path, where):
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            missing = [name for name in ARRAY_HASHES if name not in archive.files]
-            if missing:
-                raise ValueError(
-                    f"The file {str(path)!r}, named by {where}, must hold the arrays x_train, y_train, x_test and "
-                    f"y_test. Got {', '.join(archive.files) or 'none'} instead."
-                )
-            return {name: archive[name] for name in ARRAY_HASHES}
-    except (zipfile.BadZipFile, EOFError, OSError, AttributeError, TypeError) as error:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            found = archive.files
+            arrays = {name: archive[name] for name in ARRAY_HASHES if name in found}
+    except Exception as error:  # A damaged archive raises whatever the layer that meets the damage raises.
         raise ValueError(f"The file {str(path)!r}, named by {where}, is not a readable .npz archive.") from error
-    except ValueError as error:
-        if "must hold the arrays" in str(error):
-            raise
-        raise ValueError(f"The file {str(path)!r}, named by {where}, is not a readable .npz archive.") from error
+    if len(arrays) < len(ARRAY_HASHES):
+        raise ValueError(
+            f"The file {str(path)!r}, named by {where}, must hold the arrays x_train, y_train, x_test and y_test. "
+            f"Got {', '.join(found) or 'none'} instead."
+        )
+    return arrays
 
 
 def _read_idx_folder(folder, where):
@@ -311,6 +344,6 @@ def _read_idx_folder(folder, where):
             header = 4 + 4 * len(ARRAY_SHAPES[name])  # magic number, then one big-endian int32 per dimension
             shape = tuple(np.frombuffer(data[4:header], ">i4"))
             arrays[name] = np.frombuffer(data[header:], np.uint8).reshape(shape)
-        except (OSError, EOFError, ValueError) as error:
+        except (OSError, EOFError, ValueError, zlib.error) as error:
             raise ValueError(f"The file {stem} in {str(folder)!r}, named by {where}, is no IDX file.") from error
     return arrays

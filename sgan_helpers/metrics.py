@@ -4,12 +4,14 @@ import numpy as np
 from scipy.special import log_softmax
 from sklearn.metrics import accuracy_score, confusion_matrix
 
+from sgan_helpers.checks import check_int
+
 
 def evaluate_logits(logits, labels):
     """Compute every metric of the book from the logits of one set of images.
 
     Args:
-        logits: float array (N, K), unnormalised log probabilities.
+        logits: float array (N, K), K of at least 2, unnormalised log probabilities.
         labels: int array (N,), the true classes, 0 to K - 1.
 
     Returns:
@@ -17,7 +19,8 @@ def evaluate_logits(logits, labels):
         and "confusion" (int array (K, K), rows true, columns predicted).
 
     Raises:
-        ValueError: the shapes do not agree, a label is not in 0 to K - 1, or a logit is not finite.
+        TypeError, ValueError: an argument is no array of that kind, the shapes do not agree, a label is not in 0 to
+            K - 1, or a logit is not finite.
     """
     check_logits(logits, labels)
     log_probabilities = log_softmax(logits.astype(np.float64), axis=1)
@@ -46,8 +49,12 @@ def expected_calibration_error(probabilities, labels, bins=15):
     Returns:
         float in [0, 1]; 0 is perfectly calibrated.
 
+    Raises:
+        TypeError, ValueError: `bins` is not an int of at least 1.
+
     Source: Guo et al. (2017), "On Calibration of Modern Neural Networks", equation 3.
     """
+    check_int("expected_calibration_error", "bins", bins, 1)
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == labels
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
@@ -60,9 +67,15 @@ def expected_calibration_error(probabilities, labels, bins=15):
 
 def check_logits(logits, labels):
     """Raise unless logits (N, K) and labels (N,) belong together."""
-    if logits.ndim != 2 or labels.shape != (len(logits),) or len(logits) == 0:
+    for name, array, kinds, allowed in (("logits", logits, "fiu", "floats"), ("labels", labels, "iu", "ints")):
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in kinds:
+            given = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+            raise TypeError(
+                f"The {name!r} parameter of evaluate_logits must be an array of {allowed}. Got {given} instead."
+            )
+    if logits.ndim != 2 or labels.shape != (len(logits),) or len(logits) == 0 or logits.shape[1] < 2:
         raise ValueError(
-            "The 'logits' parameter of evaluate_logits must have shape (N, K) and 'labels' shape (N,), N >= 1. "
+            "The 'logits' parameter of evaluate_logits must have shape (N, K) and 'labels' shape (N,), N >= 1, K >= 2. "
             f"Got {logits.shape} and {labels.shape} instead."
         )
     if labels.min() < 0 or labels.max() >= logits.shape[1]:

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from sgan_helpers.checks import check_int
+from sgan_helpers.checks import check_int, plain_ints
 
 
 def build_trunk():
@@ -32,6 +32,7 @@ def build_trunk():
     )
 
 
+@plain_ints
 def build_discriminators(num_classes=10):
     """Build the class discriminator and the binary discriminator. Every layer but the output is the same object.
 
@@ -57,6 +58,7 @@ def build_discriminators(num_classes=10):
     return class_discriminator, binary_discriminator
 
 
+@plain_ints
 def build_generator(latent_dim=100, hidden_units=(512, 256, 128)):
     """Build the generator: noise (batch, latent_dim) to images (batch, 28, 28, 1) in [-1, 1].
 

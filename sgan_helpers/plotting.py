@@ -8,6 +8,8 @@ import numpy as np
 from PIL import Image
 from sklearn.metrics import ConfusionMatrixDisplay
 
+from sgan_helpers.checks import check_choice, check_int
+
 # Load the backend now: loaded inside a style context, a notebook's backend would lose its settings when that ends.
 plt.draw_if_interactive()
 
@@ -29,6 +31,12 @@ def plot_digits(images, captions=None, columns=10):
         The figure.
     """
     images = _as_uint8(images)
+    check_int("plot_digits", "columns", columns, 1)
+    if captions is not None and len(captions) != len(images):
+        raise ValueError(
+            f"The 'captions' parameter of plot_digits must have one string for each of the {len(images)} images. "
+            f"Got {len(captions)} instead."
+        )
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     height = 0.62 if captions is None else 0.95
@@ -54,6 +62,13 @@ def plot_samples(samples, iterations, count=10):
     Returns:
         The figure.
     """
+    check_samples("plot_samples", samples)
+    check_int("plot_samples", "count", count, 1, len(samples[0]))
+    if len(iterations) != len(samples):
+        raise ValueError(
+            f"The 'iterations' parameter of plot_samples must have one int for each of the {len(samples)} evaluations. "
+            f"Got {len(iterations)} instead."
+        )
     with plt.style.context(STYLE):
         size = (0.62 * count + 0.9, 0.62 * len(samples) + 0.1)
         figure, axes = plt.subplots(len(samples), 1, figsize=size, squeeze=False)
@@ -77,6 +92,14 @@ def animate_samples(samples, columns=10, milliseconds=600, zoom=2):
     Returns:
         bytes of the GIF.
     """
+    check_samples("animate_samples", samples)
+    for name, value in (("columns", columns), ("milliseconds", milliseconds), ("zoom", zoom)):
+        check_int("animate_samples", name, value, 1)
+    if len(samples[0]) % columns:
+        raise ValueError(
+            f"The 'columns' parameter of animate_samples must divide the {len(samples[0])} digits of an evaluation. "
+            f"Got {columns} instead."
+        )
     frames = []
     for images in samples:
         grid = images.reshape(-1, columns, 28, 28).transpose(0, 2, 1, 3).reshape(-1, columns * 28)
@@ -100,6 +123,7 @@ def plot_losses(losses):
         figure, axis = plt.subplots()
         for name, values in losses.items():
             if name != "iteration":
+                check_choice("plot_losses", "losses", name, LOSS_COLORS)
                 axis.plot(losses["iteration"], values, label=name.replace("_", " "), color=COLORS[LOSS_COLORS[name]])
         axis.set(xlabel="iteration", ylabel="loss (nats)")
         axis.set_ylim(bottom=0)
@@ -121,6 +145,7 @@ def plot_accuracy(iterations, accuracies, reference=None):
     with plt.style.context(STYLE):
         figure, axis = plt.subplots()
         for name, values in accuracies.items():
+            check_choice("plot_accuracy", "accuracies", name, COLORS)
             axis.plot(iterations, 100 * np.asarray(values), marker="o", label=name, color=COLORS[name])
         if reference is not None:
             axis.axhline(100 * reference, color="0.4", linestyle="--", label=f"reference {100 * reference:.1f} %")
@@ -142,6 +167,7 @@ def plot_seeds(accuracies, reference=None):
     with plt.style.context(STYLE):
         figure, axis = plt.subplots(figsize=(6.4, 2.4))
         for row, (name, values) in enumerate(accuracies.items()):
+            check_choice("plot_seeds", "accuracies", name, COLORS)
             percent = 100 * np.asarray(values)
             axis.plot(percent, np.full(len(percent), row), "o", color=COLORS[name], alpha=0.8, markersize=8)
             axis.plot([percent.mean()] * 2, [row - 0.25, row + 0.25], color=COLORS[name])
@@ -161,6 +187,11 @@ def plot_confusion(confusion):
     Returns:
         The figure.
     """
+    if not isinstance(confusion, np.ndarray) or confusion.ndim != 2 or len(set(confusion.shape)) > 1:
+        given = f"shape {confusion.shape}" if isinstance(confusion, np.ndarray) else type(confusion).__name__
+        raise ValueError(
+            f"The 'confusion' parameter of plot_confusion must be an int array of shape (K, K). Got {given} instead."
+        )
     with plt.style.context([STYLE, {"axes.grid": False}]):
         figure, axis = plt.subplots(figsize=(5.6, 5.6))
         shown = np.log1p(confusion)  # so that rare errors can be seen beside the diagonal
@@ -175,8 +206,28 @@ def plot_confusion(confusion):
     return figure
 
 
+def check_samples(function, samples):
+    """Raise unless `samples` is a uint8 array (evaluations, N, 28, 28), or a sequence of such parts."""
+    array = np.asarray(samples)
+    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[2:] != (28, 28) or 0 in array.shape:
+        raise ValueError(
+            f"The 'samples' parameter of {function} must be a uint8 array of shape (evaluations, N, 28, 28), none "
+            f"of them 0. Got {array.dtype} of shape {array.shape} instead."
+        )
+
+
 def _as_uint8(images):
-    images = np.asarray(images).reshape(-1, 28, 28)
-    if images.dtype == np.uint8:
-        return images
-    return np.round((np.clip(images, -1.0, 1.0) + 1.0) * 127.5).astype(np.uint8)
+    images = np.asarray(images)
+    is_float = images.dtype.kind == "f" and images.size and images.min() >= -1.0 and images.max() <= 1.0
+    if (
+        images.shape[1:] not in ((28, 28), (28, 28, 1))
+        or len(images) == 0
+        or not (is_float or images.dtype == np.uint8)
+    ):
+        values = f", values from {images.min()} to {images.max()}" if images.dtype.kind == "f" and images.size else ""
+        raise ValueError(
+            "The 'images' parameter of plot_digits must be an array of shape (N, 28, 28) or (N, 28, 28, 1), N >= 1, "
+            f"either uint8 or floats in [-1, 1]. Got {images.dtype} of shape {images.shape}{values} instead."
+        )
+    images = images.reshape(-1, 28, 28)
+    return images if images.dtype == np.uint8 else np.round((images + 1.0) * 127.5).astype(np.uint8)

@@ -6,7 +6,8 @@ This file is not about evaluation, checkpoints or pictures: `training.py` is.
 import keras
 import tensorflow as tf
 
-from sgan_helpers.data import random_seed_pair
+from sgan_helpers.checks import check_int, check_number, check_type
+from sgan_helpers.data import MAX_SEED, random_seed_pair
 from sgan_helpers.losses import LossTracker, class_loss, fake_loss, generator_loss, real_loss
 
 
@@ -80,7 +81,10 @@ class SGAN(keras.Model):
         generator: `keras.Model`, noise (batch, latent_dim) to images.
         seed: int in [0, 2**31 - 1], the seed of the noise.
         learning_rate: float above 0, of all three Adam optimisers.
-        beta_1: float in [0, 1), Adam's decay rate of the first moment.
+        beta_1: float in (0, 1), Adam's decay rate of the first moment.
+
+    Raises:
+        TypeError, ValueError: an argument has the wrong type or range, or the discriminators share no layer.
 
     Source: Odena (2016), algorithm 1; the two-output form and the order of updates are the book's recipe.
     """
@@ -88,6 +92,7 @@ class SGAN(keras.Model):
     loss_names = ("class_loss", "real_loss", "fake_loss", "generator_loss")
 
     def __init__(self, class_discriminator, binary_discriminator, generator, *, seed, learning_rate, beta_1):
+        check_sgan_arguments(class_discriminator, binary_discriminator, generator, seed, learning_rate, beta_1)
         super().__init__(name="sgan")
         self.class_discriminator = class_discriminator
         self.binary_discriminator = binary_discriminator
@@ -118,3 +123,20 @@ class SGAN(keras.Model):
         for tracker, loss in zip(self.loss_trackers, losses, strict=True):
             tracker.update_state(loss)
         return dict(zip(self.loss_names, losses, strict=True))
+
+
+def check_sgan_arguments(class_discriminator, binary_discriminator, generator, seed, learning_rate, beta_1):
+    """Raise unless the arguments of `SGAN` are valid and both discriminators stand on one trunk."""
+    check_type("SGAN", "class_discriminator", class_discriminator, keras.Model)
+    check_type("SGAN", "binary_discriminator", binary_discriminator, keras.Model)
+    check_type("SGAN", "generator", generator, keras.Model)
+    in_class_discriminator = {id(variable) for variable in class_discriminator.trainable_variables}
+    in_both = [v for v in binary_discriminator.trainable_variables if id(v) in in_class_discriminator]
+    if not in_both or binary_discriminator.output_shape != (None, 1):
+        raise ValueError(
+            "The 'binary_discriminator' parameter of SGAN must share its trunk with the class discriminator and give "
+            f"one logit. Got {len(in_both)} shared variables and outputs {binary_discriminator.output_shape} instead."
+        )
+    check_int("SGAN", "seed", seed, 0, MAX_SEED)
+    check_number("SGAN", "learning_rate", learning_rate, 0, float("inf"))
+    check_number("SGAN", "beta_1", beta_1, 0, 1)

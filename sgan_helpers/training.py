@@ -23,8 +23,18 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from sgan_helpers import checkpoints
-from sgan_helpers.checks import check_choice, check_images, check_int, check_labels, check_number
-from sgan_helpers.data import MAX_SEED, STREAMS, batch_stream, random_seed_pair
+from sgan_helpers.checks import (
+    check_bool,
+    check_choice,
+    check_every_class,
+    check_images,
+    check_int,
+    check_labels,
+    check_number,
+    check_path,
+    check_type,
+)
+from sgan_helpers.data import MAX_SEED, STREAMS, LabeledSplit, batch_stream, random_seed_pair
 from sgan_helpers.metrics import evaluate_logits
 from sgan_helpers.networks import build_discriminators, build_generator
 from sgan_helpers.sgan import SGAN
@@ -86,7 +96,8 @@ def train(
 
     Args:
         method: "supervised" or "sgan".
-        split: a `LabeledSplit`; any float32 images (N, 28, 28, 1) in [-1, 1], any number of classes of at least 2.
+        split: a `LabeledSplit`; any float32 images (N, 28, 28, 1) in [-1, 1], any number K of classes of at least 2,
+            a label of each class 0 to K - 1.
         test_images: float32 array (M, 28, 28, 1) in [-1, 1].
         test_labels: int array (M,).
         iterations: int of at least 1, the number of iterations in total, those before a resume included.
@@ -94,7 +105,7 @@ def train(
         output_dir: path of the run folder, made if needed; None keeps nothing on disk.
         resume: bool, continue the run in `output_dir` from its last checkpoint.
         evaluate_every: int of at least 1, iterations between evaluations. The last iteration is always evaluated.
-        split_seed: int or None, the seed that drew the split; only recorded.
+        split_seed: int in [0, 2**31 - 1] or None, the seed that drew the split; only recorded.
         data_source: str, where the images come from; only recorded.
         batch_size: int of at least 1, labelled and unlabelled images in a batch.
         learning_rate: float above 0, of every Adam optimiser.
@@ -107,31 +118,38 @@ def train(
         TypeError, ValueError: an argument has the wrong type, shape or range, or differs from the resumed run's.
         FileExistsError: `output_dir` holds a run already and `resume` is False.
         FileNotFoundError: `resume` is True and there is no checkpoint in `output_dir`.
+        NotADirectoryError: `output_dir` is a file.
         FloatingPointError: a loss became NaN or infinite; the last checkpoint is kept.
     """
     check_train_arguments(
         method, split, test_images, test_labels, iterations, seed, evaluate_every, batch_size, learning_rate, beta_1
     )
+    check_record_arguments(output_dir, resume, split_seed, data_source)
+    iterations, seed, evaluate_every, batch_size = map(int, (iterations, seed, evaluate_every, batch_size))
+    learning_rate, beta_1 = float(learning_rate), float(beta_1)
     num_classes = int(split.labeled_labels.max()) + 1
     keras.utils.set_random_seed(seed)
     model = build_model(method, num_classes, seed=seed, learning_rate=learning_rate, beta_1=beta_1)
     settings = {
         "method": method,
-        "recipe": recipe_hash(method, model, batch_size, learning_rate, beta_1),
         "labels_per_class": labels_per_class(split.labeled_labels),
         "labels": len(split.labeled_labels),
-        "seed": int(seed),
+        "seed": seed,
         "split_seed": None if split_seed is None else int(split_seed),
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "beta_1": beta_1,
+        "recipe": recipe_hash(method, model, batch_size, learning_rate, beta_1),
         "data_source": data_source,
-        "evaluate_every": int(evaluate_every),
-        "split_fingerprint": fingerprint(split),
+        "evaluate_every": evaluate_every,
+        "split_fingerprint": split_fingerprint(split),
     }
     folder = None if output_dir is None else pathlib.Path(output_dir)
     progress = _Progress(settings)
     if folder is not None:
         if resume:
             progress.restore(model, folder, iterations)
-        elif checkpoints.checkpoint_paths(folder):
+        elif checkpoints.checkpoint_paths(folder) or (folder / "summary.json").exists():
             raise FileExistsError(
                 f"The 'output_dir' {str(folder)!r} already holds a run. Continue it with resume=True (--resume), "
                 "or name another folder."
@@ -142,7 +160,7 @@ def train(
     tensors = replace(
         split,
         labeled_images=tf.constant(split.labeled_images),
-        labeled_labels=tf.constant(split.labeled_labels),
+        labeled_labels=tf.constant(split.labeled_labels.astype(np.int64)),
         unlabeled_images=tf.constant(split.unlabeled_images),
     )
     in_terminal = sys.stderr.isatty()
@@ -151,12 +169,13 @@ def train(
         tqdm(total=iterations, initial=progress.step, unit="it", disable=not in_terminal, smoothing=0.05) as bar,
     ):
         watcher = _Watcher(progress, interrupt, bar)
-        while progress.step < iterations:
+        while progress.evaluated() < iterations:
             stop = min(iterations, (progress.step // evaluate_every + 1) * evaluate_every)
-            stream = batch_stream(tensors, seed=seed, start=progress.step, stop=stop, batch_size=batch_size)
-            started = time.perf_counter()
-            model.fit(stream, verbose=0, shuffle=False, callbacks=[watcher])
-            progress.training_seconds += time.perf_counter() - started
+            if progress.step < stop:  # Not so where a run stopped by Ctrl-C is to end at the very iteration it reached.
+                stream = batch_stream(tensors, seed=seed, start=progress.step, stop=stop, batch_size=batch_size)
+                started = time.perf_counter()
+                model.fit(stream, verbose=0, shuffle=False, callbacks=[watcher])
+                progress.training_seconds += time.perf_counter() - started
             if progress.step == stop:
                 line = progress.evaluate(model, test_images, test_labels)
                 tqdm.write(line) if in_terminal else print(line, flush=True)
@@ -186,6 +205,7 @@ def train(
 
 def build_model(method, num_classes=10, *, seed, learning_rate=DEFAULTS["learning_rate"], beta_1=DEFAULTS["beta_1"]):
     """Build the untrained `keras.Model` of a method. Initial weights follow Keras's global seed."""
+    check_choice("build_model", "method", method, METHODS)
     class_discriminator, binary_discriminator = build_discriminators(num_classes)
     if method == "supervised":
         return Supervised(class_discriminator, learning_rate=learning_rate, beta_1=beta_1)
@@ -200,7 +220,10 @@ def build_model(method, num_classes=10, *, seed, learning_rate=DEFAULTS["learnin
 
 
 def predict_logits(class_discriminator, images, batch_size=1000):
-    """Compute class logits without dropout: float32 images (N, 28, 28, 1) to a float32 array (N, K)."""
+    """Compute class logits without dropout: float32 images (N, 28, 28, 1) in [-1, 1] to a float32 array (N, K)."""
+    check_type("predict_logits", "class_discriminator", class_discriminator, keras.Model)
+    check_images("predict_logits", "images", images)
+    check_int("predict_logits", "batch_size", batch_size, 1)
     batches = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
     return np.concatenate([class_discriminator(batch, training=False).numpy() for batch in batches])
 
@@ -221,10 +244,10 @@ def recipe_hash(method, model, batch_size, learning_rate, beta_1):
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def fingerprint(split):
-    """Return eight hexadecimal digits that change with any image, label or index of a split."""
+def split_fingerprint(split):
+    """Return eight hexadecimal digits that change with any image or label of a split."""
     digest = hashlib.sha256()
-    for array in (split.labeled_images, split.labeled_labels, split.unlabeled_images):
+    for array in (split.labeled_images, split.labeled_labels.astype(np.int64), split.unlabeled_images):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:8]
 
@@ -238,8 +261,9 @@ def labels_per_class(labels):
 def check_train_arguments(
     method, split, test_images, test_labels, iterations, seed, evaluate_every, batch_size, learning_rate, beta_1
 ):
-    """Raise unless the arguments of `train` are valid."""
+    """Raise unless the arguments of `train` that decide what is learned are valid."""
     check_choice("train", "method", method, METHODS)
+    check_type("train", "split", split, LabeledSplit)
     check_images("train", "split.labeled_images", split.labeled_images)
     check_labels("train", "split.labeled_labels", split.labeled_labels, len(split.labeled_images))
     check_images("train", "split.unlabeled_images", split.unlabeled_images)
@@ -248,6 +272,7 @@ def check_train_arguments(
     num_classes = int(split.labeled_labels.max()) + 1
     if num_classes < 2:
         raise ValueError("The 'split' parameter of train must have labels of at least 2 classes. Got 1 instead.")
+    check_every_class("train", "split.labeled_labels", split.labeled_labels)
     if test_labels.max() >= num_classes:
         raise ValueError(
             f"The 'test_labels' parameter of train must lie in 0 to {num_classes - 1}, the classes of the split. "
@@ -259,6 +284,22 @@ def check_train_arguments(
     check_int("train", "batch_size", batch_size, 1)
     check_number("train", "learning_rate", learning_rate, 0, float("inf"))
     check_number("train", "beta_1", beta_1, 0, 1)
+
+
+def check_record_arguments(output_dir, resume, split_seed, data_source):
+    """Raise unless the arguments of `train` that decide what is recorded, and where, are valid."""
+    check_bool("train", "resume", resume)
+    if output_dir is not None:
+        check_path("train", "output_dir", output_dir)
+        if pathlib.Path(output_dir).is_file():
+            raise NotADirectoryError(
+                f"The 'output_dir' parameter of train must be a folder. Got the file {str(output_dir)!r} instead."
+            )
+    elif resume:
+        raise ValueError("The 'resume' parameter of train needs an output_dir, the run folder to resume. Got None.")
+    if split_seed is not None:
+        check_int("train", "split_seed", split_seed, 0, MAX_SEED)
+    check_type("train", "data_source", data_source, str)
 
 
 class _Progress:
@@ -274,6 +315,10 @@ class _Progress:
         self.loss_names = ()
         self.samples = []
 
+    def evaluated(self):
+        """Return the iteration of the last evaluation, 0 before the first."""
+        return self.history[-1]["iteration"] if self.history else 0
+
     def evaluate(self, model, images, labels):
         """Test the classifier, draw the samples, add a row to the history, and return it as a line to print."""
         started = time.perf_counter()
@@ -286,8 +331,7 @@ class _Progress:
             noise = tf.random.stateless_normal(noise_shape, random_seed_pair(model.seed, "sample_noise", 0))
             images = model.generator(noise, training=False).numpy()[..., 0]  # (100, 28, 28) in [-1, 1]
             self.samples.append(np.round((images + 1.0) * 127.5).astype(np.uint8))
-        since = self.history[-1]["iteration"] if self.history else 0
-        recent = [row[1:] for row in self.loss_rows if row[0] > since]
+        recent = [row[1:] for row in self.loss_rows if row[0] > self.evaluated()]
         losses = dict(zip(self.loss_names, np.mean(recent, axis=0).tolist(), strict=True))
         self.evaluation_seconds += time.perf_counter() - started
         self.history.append(
@@ -334,9 +378,9 @@ class _Progress:
         arrays = checkpoints.load_latest_checkpoint(folder)
         notes = json.loads(str(arrays["notes"]))
         for name, value in self.settings.items():
-            if notes["settings"].get(name) != value:
+            if notes["settings"].get(name, value) != value:
                 raise ValueError(
-                    f"The run in {str(folder)!r} cannot be resumed: its {name} is {notes['settings'].get(name)!r}, "
+                    f"The run in {str(folder)!r} cannot be resumed: its {name} is {notes['settings'][name]!r}, "
                     f"but this call's is {value!r}."
                 )
         if notes["step"] > iterations:
