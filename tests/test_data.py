@@ -1,10 +1,16 @@
 """Loading, verifying and splitting MNIST, and the stream of batches."""
 
+import dataclasses
+import functools
 import gzip
+import hashlib
+import http.server
 import os
 import pathlib
+import threading
 
 import numpy as np
+import pooch
 import pytest
 
 from sgan_helpers import data
@@ -60,52 +66,126 @@ def test_path_and_environment_variable_give_the_whole_database():
 @needs_mnist
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_folder_of_idx_files_gives_the_same_arrays(tmp_path, packed):
-    arrays = np.load(MNIST_PATH)
+    with np.load(MNIST_PATH) as archive:
+        arrays = dict(archive)
     for name, stem in data.IDX_FILES.items():
-        array = arrays[name]
-        header = np.array([2048 + array.ndim, *array.shape], ">i4").tobytes()
-        content = header + array.tobytes()
+        content = idx_content(arrays[name])
         path = tmp_path / (stem + ".gz" if packed else stem)
         path.write_bytes(gzip.compress(content, 1) if packed else content)
     mnist = data.load_mnist(tmp_path)
     assert mnist.source == "full"
     assert np.array_equal(mnist.test_labels, arrays["y_test"])
-    (tmp_path / (data.IDX_FILES["y_test"] + (".gz" if packed else ""))).write_bytes(b"short")
-    with pytest.raises(ValueError, match="t10k-labels"):
+
+
+def idx_content(array):
+    """Return an array in the IDX format: magic number, big-endian sizes, bytes."""
+    return np.array([2048 + array.ndim, *array.shape], ">i4").tobytes() + array.tobytes()
+
+
+@pytest.fixture
+def tiny_mnist(monkeypatch):
+    """Six training and two test images that pass for the whole database."""
+    generator = np.random.default_rng(0)
+    shapes = {"x_train": (6, 28, 28), "y_train": (6,), "x_test": (2, 28, 28), "y_test": (2,)}
+    arrays = {name: generator.integers(0, 10, shape).astype(np.uint8) for name, shape in shapes.items()}
+    monkeypatch.setattr(data, "ARRAY_SHAPES", shapes)
+    monkeypatch.setattr(
+        data, "ARRAY_HASHES", {name: hashlib.sha256(array).hexdigest() for name, array in arrays.items()}
+    )
+    return arrays
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A web server: the folder that it serves, its address, and the paths that were asked for."""
+    (tmp_path / "served").mkdir()
+    asked = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            asked.append(self.path)
+
+    handler = functools.partial(Handler, directory=tmp_path / "served")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield tmp_path / "served", f"http://127.0.0.1:{running.server_port}", asked
+        running.shutdown()
+
+
+def test_the_sources_come_in_their_order(tiny_mnist, server, no_mnist, monkeypatch, tmp_path, capsys):
+    folder, address, asked = server
+    np.savez(folder / "mnist.npz", **tiny_mnist)
+    np.savez(tmp_path / "mine.npz", **tiny_mnist)
+    read = []
+    original = data._read_path
+    monkeypatch.setattr(data, "_read_path", lambda path, where: read.append(where) or original(path, where))
+    assert data.load_mnist().source == "sample"  # nothing is there and nothing can be had
+    assert (read, asked) == ([], [])
+    monkeypatch.setattr(data, "DOWNLOAD_URL", address + "/mnist.npz")
+    assert data.load_mnist("auto").source == "sample"  # what the server has is not the published archive
+    assert not (tmp_path / "cache" / "mnist.npz").exists()
+    monkeypatch.setattr(data, "DOWNLOAD_HASH", "sha256:" + pooch.file_hash(folder / "mnist.npz"))
+    asked.clear()
+    assert data.load_mnist().source == "full"  # downloaded
+    assert data.load_mnist("full").source == "full"  # from the cache
+    assert len(asked) == 1 and read == ["the cache of load_mnist"] * 2
+    (tmp_path / "cache" / "mnist.npz").write_bytes(b"damaged in the cache")
+    assert data.load_mnist().source == "full"  # downloaded again
+    assert len(asked) == 2
+    monkeypatch.setenv("SGAN_MNIST", str(tmp_path / "mine.npz"))
+    assert data.load_mnist().source == data.load_mnist("full").source == "full"
+    assert read[-2:] == ["the environment variable SGAN_MNIST"] * 2
+    assert data.load_mnist(str(folder / "mnist.npz")).source == "full"
+    assert read[-1] == "the 'source' parameter of load_mnist" and len(asked) == 2
+    capsys.readouterr()
+    assert data.load_mnist("sample").source == "sample"
+    assert capsys.readouterr().out.count("sample") >= 1
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_tiny_idx_files_are_read_and_damage_in_them_is_named(tiny_mnist, tmp_path, ending):
+    pack = gzip.compress if ending else bytes
+    for name, stem in data.IDX_FILES.items():
+        (tmp_path / (stem + ending)).write_bytes(pack(idx_content(tiny_mnist[name])))
+    mnist = data.load_mnist(tmp_path)
+    assert mnist.source == "full" and mnist.train_labels.tolist() == tiny_mnist["y_train"].tolist()
+    np.testing.assert_allclose(mnist.test_images[..., 0], tiny_mnist["x_test"] / 127.5 - 1.0, atol=1e-6)
+    path = tmp_path / (data.IDX_FILES["x_test"] + ending)
+    refused = 0
+    for damaged in damages(path.read_bytes()):
+        path.write_bytes(damaged)
+        try:
+            data.load_mnist(tmp_path)
+        except ValueError as error:
+            refused += 1
+            assert str(tmp_path) in str(error) and ("t10k-images" in str(error) or "'x_test'" in str(error))
+    assert refused > 30
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match="lacks t10k-images"):
         data.load_mnist(tmp_path)
 
 
-@needs_mnist
-def test_a_verified_copy_in_the_cache_is_used(no_mnist, monkeypatch, tmp_path):
-    import pooch
+def test_damage_anywhere_in_an_archive_is_named(tiny_mnist, tmp_path):
+    path = tmp_path / "mnist.npz"
+    np.savez_compressed(path, **tiny_mnist)
+    refused = 0
+    for damaged in damages(path.read_bytes()):
+        path.write_bytes(damaged)
+        try:
+            data.load_mnist(path)
+        except ValueError as error:  # every other kind of error fails the test
+            refused += 1
+            assert str(path) in str(error) and "'source' parameter of load_mnist" in str(error)
+    assert refused > 60
 
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / "mnist.npz").write_bytes(pathlib.Path(MNIST_PATH).read_bytes())
-    monkeypatch.setattr(data, "DOWNLOAD_HASH", "sha256:" + pooch.file_hash(MNIST_PATH))
-    assert data.load_mnist().source == "full"
 
-
-@needs_mnist
-def test_a_download_is_verified_and_cached(no_mnist, monkeypatch, tmp_path):
-    import functools
-    import http.server
-    import threading
-
-    import pooch
-
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=pathlib.Path(MNIST_PATH).parent)
-    handler.log_message = lambda *arguments: None
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}/{pathlib.Path(MNIST_PATH).name}"
-        monkeypatch.setattr(data, "DOWNLOAD_URL", address)
-        with pytest.raises(ConnectionError):  # the file's hash is not that of the published archive
-            data.load_mnist("full")
-        assert not (tmp_path / "cache" / "mnist.npz").exists()
-        monkeypatch.setattr(data, "DOWNLOAD_HASH", "sha256:" + pooch.file_hash(MNIST_PATH))
-        assert data.load_mnist("full").source == "full"
-        server.shutdown()
-    assert data.load_mnist("full").source == "full"  # from the cache, with the server gone
+def damages(content):
+    """Return copies of `content`, each cut off or with one byte changed somewhere."""
+    places = np.unique(np.linspace(0, len(content) - 1, 60).astype(int))
+    for place in places:
+        yield content[:place]
+        for change in (1, 8, 255):
+            yield content[:place] + bytes([content[place] ^ change]) + content[place + 1 :]
 
 
 def fake_arrays(**changes):
@@ -192,6 +272,32 @@ def test_a_batch_depends_on_seed_and_step_alone(bar_split):
     assert whole[0][1].shape == (100, 28, 28, 1) and whole[0][2].shape == (100,)
 
 
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"split": None}, TypeError, "'split' parameter of batch_stream must be a LabeledSplit. Got 'NoneType'"),
+        ({"seed": -1}, ValueError, "'seed' parameter of batch_stream.*Got -1"),
+        ({"seed": 2**31}, ValueError, "'seed'.*2147483647.*Got 2147483648"),
+        ({"seed": 0.5}, TypeError, "'seed'.*Got 0.5"),
+        ({"start": -1}, ValueError, "'start'.*at least 0. Got -1"),
+        ({"start": 3}, ValueError, "'stop'.*at least 3. Got 2"),
+        ({"stop": 2.5}, TypeError, "'stop'.*Got 2.5"),
+        ({"batch_size": 0}, ValueError, "'batch_size'.*at least 1. Got 0"),
+        ({"batch_size": True}, TypeError, "'batch_size'.*Got True"),
+    ],
+)
+def test_bad_arguments_of_the_stream_are_named(bar_split, change, error, message):
+    with pytest.raises(error, match=message):
+        data.batch_stream(**{"split": bar_split, "seed": 0, "start": 0, "stop": 2, **change})
+
+
+def test_a_split_without_unlabelled_images_or_labels_has_no_stream(bar_split):
+    for part, count in (("unlabeled_images", "0 unlabelled"), ("labeled_labels", "0 labels")):
+        empty = dataclasses.replace(bar_split, **{part: getattr(bar_split, part)[:0]})
+        with pytest.raises(ValueError, match=f"'split' parameter of batch_stream.*{count}"):
+            data.batch_stream(empty, seed=0, start=0, stop=1)
+
+
 def test_rows_are_in_range_drawn_with_replacement_and_differ_between_streams():
     rows = np.concatenate([data.draw_rows(3, "labeled_batch", step, 100, 50).numpy() for step in range(20)])
     assert set(rows) == set(range(50))
@@ -205,6 +311,25 @@ def test_validation_images_are_the_last_training_images(sample):
     assert np.array_equal(held.train_labels, sample.train_labels[:-500])
     with pytest.raises(ValueError, match="'count' parameter of hold_out_validation.*3999.*4000"):
         data.hold_out_validation(sample, 4000)
+    with pytest.raises(TypeError, match="'mnist' parameter of hold_out_validation must be a Mnist. Got 'tuple'"):
+        data.hold_out_validation((sample.train_images, sample.train_labels), 10)
+
+
+def test_numpy_integers_draw_the_same_numbers(bar_split):
+    for seed in (200, 2**31 - 1):
+        kinds = [np.int64, np.uint32, *([np.uint8] if seed == 200 else [])]
+        for kind in kinds:
+            for ours, theirs in zip(
+                data.batch_stream(bar_split, seed=kind(seed), start=kind(0), stop=kind(1), batch_size=np.int64(4)),
+                data.batch_stream(bar_split, seed=seed, start=0, stop=1, batch_size=4),
+                strict=True,
+            ):
+                assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
+    images, labels = np.zeros((300, 28, 28, 1), np.float32), np.arange(300) % 2
+    held = data.hold_out_validation(data.Mnist(images, labels, images, labels, "sample"), np.uint8(10))
+    assert (len(held.train_images), len(held.test_images)) == (290, 10)
+    ours = data.split_labeled(images, labels.astype(np.uint64), np.uint8(7), seed=np.uint8(3))
+    assert np.array_equal(ours.labeled_indices, data.split_labeled(images, labels, 7, seed=3).labeled_indices)
 
 
 GOOD = np.zeros((4, 28, 28, 1), np.float32)
@@ -235,7 +360,9 @@ LABELS = np.array([0, 0, 1, 1])
         ({"labels": LABELS.astype(float)}, TypeError, "'labels'.*float64"),
         ({"labels": LABELS - 1}, ValueError, "'labels'.*-1"),
         ({"labels": LABELS * 2}, ValueError, "'labels'.*every class from 0 to 2.*class 1"),
+        ({"labels": LABELS * 10**12}, ValueError, "'labels'.*every class from 0 to 1000000000000.*class 1, 2, 3"),
         ({"labels": LABELS.tolist()}, TypeError, "'labels'.*list"),
+        ({"labels": LABELS == 1}, TypeError, "'labels'.*bool"),
     ],
 )
 def test_bad_arguments_of_split_labeled_are_named(change, error, message):

@@ -44,8 +44,41 @@ def test_calibration_is_zero_when_confidence_is_accuracy():
         (np.zeros((0, 3)), np.zeros(0, int), "N >= 1"),
         (np.zeros((2, 3)), np.array([0, 3]), "0 to 2.*0 to 3"),
         (np.full((1, 3), np.nan), np.array([0]), "finite"),
+        (np.full((1, 3), np.inf), np.array([0]), "finite"),
+        (np.zeros((2, 1)), np.array([0, 0]), "K >= 2"),
+        (np.zeros((2, 3)), np.array([0, -1]), "0 to 2.*-1 to 0"),
     ],
 )
 def test_bad_logits_and_labels_are_named(logits, labels, message):
     with pytest.raises(ValueError, match=message):
         evaluate_logits(logits, labels)
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels", "message"),
+    [
+        ([[0.0, 1.0]], np.array([0]), "'logits' parameter of evaluate_logits must be an array of floats. Got list"),
+        (np.zeros((1, 2), complex), np.array([0]), "'logits'.*Got complex128"),
+        (np.zeros((1, 2)), [0], "'labels' parameter of evaluate_logits must be an array of ints. Got list"),
+        (np.zeros((1, 2)), np.array([0.0]), "'labels'.*Got float64"),
+        (np.zeros((1, 2)), np.array([True]), "'labels'.*Got bool"),
+        (None, None, "'logits'.*Got NoneType"),
+    ],
+)
+def test_what_is_no_array_of_numbers_is_named(logits, labels, message):
+    with pytest.raises(TypeError, match=message):
+        evaluate_logits(logits, labels)
+
+
+def test_bins_are_counted():
+    with pytest.raises(ValueError, match="'bins' parameter of expected_calibration_error.*Got 0"):
+        expected_calibration_error(np.eye(3), np.arange(3), bins=0)
+    probabilities = np.array([[0.6, 0.4], [0.9, 0.1]])
+    assert expected_calibration_error(probabilities, np.array([0, 1]), bins=1) == pytest.approx(abs(1 - 1.5) / 2)
+    assert expected_calibration_error(probabilities, np.array([0, 1]), bins=10) == pytest.approx((0.4 + 0.9) / 2)
+
+
+def test_large_logits_stay_exact():
+    metrics = evaluate_logits(np.array([[1e4, -1e4], [-1e4, 1e4]], np.float32), np.array([0, 0]))
+    assert metrics["nll"] == pytest.approx(1e4)
+    assert (metrics["accuracy"], metrics["ece"]) == (0.5, 0.5)

@@ -18,6 +18,13 @@ def test_every_layer_of_the_discriminators_but_the_output_is_the_same_object():
     assert build_discriminators(4)[0](images).shape == (3, 4)
 
 
+def test_numpy_integers_are_sizes_too():
+    assert build_discriminators(np.int64(3))[0].output_shape == (None, 3)
+    generator = build_generator(np.int32(4), hidden_units=[np.int64(5), 6])
+    assert generator.input_shape == (None, 4)
+    assert [layer.units for layer in generator.layers if isinstance(layer, layers.Dense)] == [5, 6, 784]
+
+
 def test_outputs_are_logits():
     class_discriminator, binary_discriminator = build_discriminators()
     for network in (class_discriminator, binary_discriminator):
@@ -39,6 +46,9 @@ def test_the_generator_has_its_layers_in_the_order_of_the_recipe():
     [
         (lambda: build_discriminators(1), ValueError, "'num_classes' parameter of build_discriminators.*Got 1"),
         (lambda: build_discriminators("10"), TypeError, "'num_classes'.*'10'"),
+        (lambda: build_discriminators(True), TypeError, "'num_classes'.*Got True"),
+        (lambda: build_discriminators(np.float64(3)), TypeError, "'num_classes'.*3.0"),
+        (lambda: build_generator(100, (512, 1.5)), TypeError, "'hidden_units'.*Got 1.5"),
         (lambda: build_generator(0), ValueError, "'latent_dim' parameter of build_generator.*Got 0"),
         (lambda: build_generator(100, (512, -1)), ValueError, "'hidden_units'.*Got -1"),
         (lambda: build_generator(100, 512), TypeError, "'hidden_units'.*Got 512"),

@@ -59,3 +59,62 @@ def test_the_confusion_matrix_shows_its_counts():
     axis = plotting.plot_confusion(np.array([[5, 1], [0, 7]])).axes[0]
     assert [text.get_text() for text in axis.texts] == ["5", "1", "7"]
     assert "true" in axis.get_ylabel() and "predicted" in axis.get_xlabel()
+
+
+DIGITS = SAMPLES[0]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: plotting.plot_digits(DIGITS.astype(int)), "'images' parameter of plot_digits.*Got int64"),
+        (
+            lambda: plotting.plot_digits(DIGITS.astype(float)),
+            r"floats in \[-1, 1\]. Got float64.*values from 0.0 to 255.0",
+        ),
+        (lambda: plotting.plot_digits(np.full((2, 28, 28), np.nan)), "values from nan to nan"),
+        (lambda: plotting.plot_digits(DIGITS[:0]), r"N >= 1.*\(0, 28, 28\)"),
+        (lambda: plotting.plot_digits(np.zeros((28, 56))), r"\(28, 56\)"),
+        (lambda: plotting.plot_digits(None), "'images'.*object"),
+        (lambda: plotting.plot_digits(DIGITS, ["one"]), "'captions' parameter of plot_digits.*20 images. Got 1"),
+        (lambda: plotting.plot_digits(DIGITS, columns=0), "'columns'.*Got 0"),
+        (
+            lambda: plotting.plot_samples(SAMPLES / 255, [1, 2, 3]),
+            "'samples' parameter of plot_samples.*uint8.*float64",
+        ),
+        (lambda: plotting.plot_samples(None, [1]), "'samples' parameter of plot_samples.*object"),
+        (lambda: plotting.plot_samples(SAMPLES[:0], []), r"'samples'.*\(0, 20, 28, 28\)"),
+        (
+            lambda: plotting.plot_samples(SAMPLES, [1, 2]),
+            "'iterations' parameter of plot_samples.*3 evaluations. Got 2",
+        ),
+        (lambda: plotting.plot_samples(SAMPLES, [1, 2, 3], count=21), r"'count'.*\[1, 20\]. Got 21"),
+        (lambda: plotting.animate_samples(SAMPLES, columns=7), "'columns' parameter of animate_samples.*20.*Got 7"),
+        (lambda: plotting.animate_samples(SAMPLES, zoom=0), "'zoom'.*Got 0"),
+        (lambda: plotting.animate_samples(SAMPLES[0]), r"'samples' parameter of animate_samples.*\(20, 28, 28\)"),
+        (
+            lambda: plotting.plot_losses({"iteration": [1], "loss": [2.0]}),
+            "'losses' parameter of plot_losses.*Got 'loss'",
+        ),
+        (lambda: plotting.plot_accuracy([1], {"gan": [0.5]}), "'accuracies' parameter of plot_accuracy.*Got 'gan'"),
+        (lambda: plotting.plot_seeds({"gan": [0.5]}), "'accuracies' parameter of plot_seeds.*Got 'gan'"),
+        (lambda: plotting.plot_confusion([[1, 0], [0, 1]]), "'confusion' parameter of plot_confusion.*Got list"),
+        (lambda: plotting.plot_confusion(np.ones((2, 3), int)), r"\(K, K\). Got shape \(2, 3\)"),
+    ],
+)
+def test_what_cannot_be_drawn_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_floats_and_bytes_give_the_same_picture():
+    floats = (DIGITS.astype(np.float32) / 127.5 - 1.0)[..., np.newaxis]
+    pictures = [plotting.plot_digits(images).axes[3].images[0].get_array() for images in (DIGITS, floats)]
+    assert np.array_equal(*pictures) and np.array_equal(pictures[0], DIGITS[3])
+
+
+def test_the_animation_shows_the_digits_row_by_row():
+    movie = Image.open(io.BytesIO(plotting.animate_samples(SAMPLES, columns=5, zoom=1)))
+    movie.seek(1)
+    frame = np.asarray(movie.convert("L"))
+    np.testing.assert_allclose(frame[28:56, :28], SAMPLES[1, 5], atol=3)

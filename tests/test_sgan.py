@@ -1,4 +1,4 @@
-"""Each update moves exactly its own variables: every variable is hashed, under the `fit` path of a full run and eagerly."""
+"""Each update moves exactly its own variables: every one is hashed, under the `fit` path of a full run and eagerly."""
 
 import hashlib
 
@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 
 from sgan_helpers import data, sgan, supervised, training
-from sgan_helpers.networks import build_discriminators
+from sgan_helpers.networks import build_discriminators, build_generator
 
-# Each update draws new dropout masks, so each moves the seed states of dropout; what it may change beside these is listed.
+# What each update may move. All four draw dropout masks, and so move the seed states of dropout.
 UPDATES = {
     "update_class_discriminator": {"trunk", "class output", "class optimizer", "dropout seeds"},
     "update_binary_on_real": {"trunk", "binary output", "binary optimizer", "dropout seeds"},
@@ -113,3 +113,49 @@ def test_noise_is_a_function_of_seed_stream_and_step():
     assert len({draw.tobytes() for draw in draws}) == 8
     assert np.array_equal(draws[0], sgan.draw_noise(0, "fake_noise", 0, 3, 5).numpy())
     assert draws[0].shape == (3, 5)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (
+            {"class_discriminator": None},
+            TypeError,
+            "'class_discriminator' parameter of SGAN must be a Model. Got 'NoneType'",
+        ),
+        ({"generator": "generator"}, TypeError, "'generator' parameter of SGAN must be a Model. Got 'str'"),
+        ({"binary_discriminator": "stranger"}, ValueError, "share its trunk.*Got 0 shared variables"),
+        ({"binary_discriminator": "class_discriminator"}, ValueError, r"one logit.*\(None, 3\)"),
+        ({"seed": -1}, ValueError, r"'seed' parameter of SGAN must be an int in \[0, 2147483647\]. Got -1"),
+        ({"seed": 0.5}, TypeError, "'seed'.*Got 0.5"),
+        ({"learning_rate": 0}, ValueError, "'learning_rate'.*Got 0"),
+        ({"beta_1": 2}, ValueError, r"'beta_1' parameter of SGAN must be a number in \(0, 1\). Got 2"),
+    ],
+)
+def test_bad_arguments_of_the_sgan_are_named(change, error, message):
+    class_discriminator, binary_discriminator = build_discriminators(3)
+    arguments = {
+        "class_discriminator": class_discriminator,
+        "binary_discriminator": binary_discriminator,
+        "generator": build_generator(5, (4,)),
+        "seed": 0,
+        "learning_rate": 1e-3,
+        "beta_1": 0.5,
+    }
+    sgan.SGAN(**arguments)
+    strangers = {"class_discriminator": class_discriminator, "stranger": build_discriminators(3)[1]}
+    if "binary_discriminator" in change:
+        change = {"binary_discriminator": strangers[change["binary_discriminator"]]}
+    with pytest.raises(error, match=message):
+        sgan.SGAN(**{**arguments, **change})
+
+
+def test_bad_arguments_of_the_baseline_and_of_the_noise_are_named():
+    with pytest.raises(TypeError, match="'class_discriminator' parameter of Supervised must be a Model"):
+        supervised.Supervised("network", learning_rate=1e-3, beta_1=0.5)
+    with pytest.raises(ValueError, match="'learning_rate' parameter of Supervised.*Got -1"):
+        supervised.Supervised(build_discriminators(3)[0], learning_rate=-1, beta_1=0.5)
+    with pytest.raises(ValueError, match="'stream'.*must be one of 'labeled_batch'.*Got 'noise'"):
+        sgan.draw_noise(0, "noise", 0, 3, 5)
+    with pytest.raises(ValueError, match="'seed'.*Got -1"):
+        sgan.draw_noise(-1, "fake_noise", 0, 3, 5)

@@ -1,8 +1,12 @@
 """Training: exact repeats and resumes, Ctrl-C, non-finite losses, the run folder, and data that is not MNIST."""
 
 import _thread
+import dataclasses
 import hashlib
 import json
+import pathlib
+import shutil
+import signal
 import subprocess
 import sys
 
@@ -13,14 +17,16 @@ import tensorflow as tf
 from sgan_helpers import checkpoints, data, losses, sgan, training
 
 
-@pytest.fixture(autouse=True)
-def short_executions(monkeypatch):
+@pytest.fixture(autouse=True, scope="module")
+def short_executions():
     """Signals and callbacks act every 2 steps instead of every 50."""
-    monkeypatch.setattr(training, "STEPS_PER_EXECUTION", 2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "STEPS_PER_EXECUTION", 2)
+        yield
 
 
-@pytest.fixture
-def run_bars(bars, bar_split, tmp_path):
+@pytest.fixture(scope="module")
+def run_bars(bars, bar_split):
     """A function that trains on the bars: 8 iterations with a test every 4, batches of 6, unless told otherwise."""
     images, labels = bars
 
@@ -29,6 +35,31 @@ def run_bars(bars, bar_split, tmp_path):
         return training.train(method, split, test_images=images[240:], test_labels=labels[240:], **arguments)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def whole(run_bars, tmp_path_factory):
+    """A function that gives a method's run of 12 iterations that was never stopped, trained once."""
+    runs = {}
+
+    def run(method="sgan"):
+        if method not in runs:
+            runs[method] = run_bars(method, iterations=12, output_dir=tmp_path_factory.mktemp("whole") / method)
+        return runs[method]
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def four_iterations(run_bars, tmp_path_factory):
+    """The folder of an SGAN's run of 4 iterations, trained once."""
+    return run_bars(iterations=4, output_dir=tmp_path_factory.mktemp("four") / "run").output_dir
+
+
+@pytest.fixture
+def begun(four_iterations, tmp_path):
+    """A copy of that folder, to go on with or to spoil."""
+    return pathlib.Path(shutil.copytree(four_iterations, tmp_path / "begun"))
 
 
 def state(folder):
@@ -61,6 +92,7 @@ def test_a_run_folder_holds_what_was_promised(run_bars, tmp_path):
     summary = json.loads((folder / "summary.json").read_text())
     promised = "method recipe labels_per_class labels seed split_seed iterations test_accuracy nll ece seconds"
     assert set(f"{promised} ms_per_iteration data_source versions hardware date".split()) <= set(summary)
+    assert (summary["batch_size"], summary["learning_rate"], summary["beta_1"]) == (6, 0.0005, 0.5)
     assert summary == run.summary
     assert (summary["labels"], summary["labels_per_class"], summary["split_seed"]) == (30, 10, 5)
     assert summary["test_accuracy"] == run.history[-1]["test_accuracy"]
@@ -74,9 +106,8 @@ def test_a_run_folder_holds_what_was_promised(run_bars, tmp_path):
     assert run.history[0]["class_loss"] == pytest.approx(mean)
 
 
-def test_the_same_seed_gives_the_same_bits_in_a_fresh_process_and_another_seed_others(run_bars, tmp_path, bars):
-    run_bars(output_dir=tmp_path / "here")
-    run_bars(output_dir=tmp_path / "other", seed=1)
+def test_a_fresh_process_gives_the_same_bits_and_another_seed_others(run_bars, whole, tmp_path, bars):
+    run_bars(output_dir=tmp_path / "other", seed=1, iterations=12)
     np.savez(tmp_path / "bars.npz", images=bars[0], labels=bars[1])
     code = f"""
 import numpy as np
@@ -85,33 +116,31 @@ training.STEPS_PER_EXECUTION = 2
 bars = np.load({str(tmp_path / "bars.npz")!r})
 images, labels = bars["images"], bars["labels"]
 split = data.split_labeled(images[:240], labels[:240], 10, seed=0)
-for folder, iterations, resume in (("there", 8, False), ("cut", 4, False), ("cut", 8, True)):
+for folder, iterations, resume in (("there", 12, False), ("cut", 4, False), ("cut", 12, True)):
     training.train("sgan", split, test_images=images[240:], test_labels=labels[240:], iterations=iterations,
                    evaluate_every=4, batch_size=6, seed=0, output_dir={str(tmp_path)!r} + "/" + folder, resume=resume)
 """
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-    assert state(tmp_path / "here") == state(tmp_path / "there") == state(tmp_path / "cut")
-    assert state(tmp_path / "here") != state(tmp_path / "other")
+    assert state(whole().output_dir) == state(tmp_path / "there") == state(tmp_path / "cut")
+    last = [checkpoints.load_latest_checkpoint(folder) for folder in (whole().output_dir, tmp_path / "other")]
+    assert not np.array_equal(last[0]["variable/0000"], last[1]["variable/0000"])
 
 
 @pytest.mark.parametrize("method", training.METHODS)
-def test_a_resumed_run_ends_with_the_bits_of_one_that_was_never_stopped(run_bars, tmp_path, method):
-    whole = run_bars(method, output_dir=tmp_path / "whole", iterations=12)
-    for cut in (4, 8):
-        folder = tmp_path / f"cut-{cut}"
-        run_bars(method, output_dir=folder, iterations=cut)
-        resumed = run_bars(method, output_dir=folder, iterations=12, resume=True)
-        assert state(folder) == state(tmp_path / "whole")
-        assert resumed.losses["class_loss"].tolist() == whole.losses["class_loss"].tolist()
-        for ours, theirs in zip(resumed.class_discriminator.weights, whole.class_discriminator.weights, strict=True):
-            assert np.array_equal(ours.numpy(), theirs.numpy())
-    again = run_bars(method, output_dir=tmp_path / "whole", iterations=12, resume=True)
-    assert again.summary["test_accuracy"] == whole.summary["test_accuracy"]
+def test_a_resumed_run_ends_with_the_bits_of_one_that_was_never_stopped(run_bars, whole, tmp_path, method):
+    for iterations in (4, 8):
+        run_bars(method, output_dir=tmp_path, iterations=iterations, resume=iterations > 4)
+    resumed = run_bars(method, output_dir=tmp_path, iterations=12, resume=True)
+    assert state(tmp_path) == state(whole(method).output_dir)
+    assert resumed.losses["class_loss"].tolist() == whole(method).losses["class_loss"].tolist()
+    pairs = zip(resumed.class_discriminator.weights, whole(method).class_discriminator.weights, strict=True)
+    assert all(np.array_equal(ours.numpy(), theirs.numpy()) for ours, theirs in pairs)
+    again = run_bars(method, output_dir=tmp_path, iterations=12, resume=True)
+    assert again.history == resumed.history and state(tmp_path) == state(whole(method).output_dir)
 
 
-@pytest.mark.parametrize("executions", [1, 3])
-def test_ctrl_c_between_two_tests_loses_nothing(run_bars, tmp_path, monkeypatch, executions):
-    run_bars(output_dir=tmp_path / "whole", iterations=12)
+@pytest.mark.parametrize("executions", [1, 3, 4])
+def test_ctrl_c_loses_nothing(run_bars, whole, tmp_path, monkeypatch, executions):
     seen = []
     original = training._Watcher.on_train_batch_end
 
@@ -124,27 +153,62 @@ def test_ctrl_c_between_two_tests_loses_nothing(run_bars, tmp_path, monkeypatch,
     with monkeypatch.context() as patch:
         patch.setattr(training._Watcher, "on_train_batch_end", press_ctrl_c)
         with pytest.raises(KeyboardInterrupt, match=f"after iteration {2 * executions}.*saved a checkpoint"):
-            run_bars(output_dir=tmp_path / "stopped", iterations=12)
-    assert not (tmp_path / "stopped" / "summary.json").exists()
-    run_bars(output_dir=tmp_path / "stopped", iterations=12, resume=True)
-    assert state(tmp_path / "stopped") == state(tmp_path / "whole")
+            run_bars(output_dir=tmp_path, iterations=12)
+    assert not (tmp_path / "summary.json").exists()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    run_bars(output_dir=tmp_path, iterations=12, resume=True)
+    assert state(tmp_path) == state(whole().output_dir)
+
+
+def test_a_run_may_end_where_ctrl_c_stopped_it(run_bars, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        original = training._Watcher.on_train_batch_end
+        patch.setattr(
+            training._Watcher,
+            "on_train_batch_end",
+            lambda self, batch, logs=None: (self.interrupt.set(), original(self, batch, logs)),
+        )
+        with pytest.raises(KeyboardInterrupt, match="after iteration 2 "):
+            run_bars("supervised", output_dir=tmp_path)
+    run = run_bars("supervised", output_dir=tmp_path, iterations=2, resume=True)
+    direct = run_bars("supervised", iterations=2)
+    assert [row["iteration"] for row in run.history] == [2]
+    assert run.summary["test_accuracy"] == direct.summary["test_accuracy"]
+    assert run.summary["nll"] == direct.summary["nll"]
+
+
+def test_a_run_whose_newest_checkpoint_is_damaged_goes_on_from_the_one_before(run_bars, whole, tmp_path, capsys):
+    folder = pathlib.Path(shutil.copytree(whole().output_dir, tmp_path / "copy"))
+    newest = folder / "checkpoint-00000012.npz"
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(content)
+    run_bars(output_dir=folder, iterations=12, resume=True)
+    assert "checkpoint-00000012.npz is damaged" in capsys.readouterr().out
+    assert state(folder) == state(whole().output_dir)
+    for path in folder.glob("checkpoint-*.npz"):
+        path.write_bytes(b"")
+    with pytest.raises(ValueError, match="Every checkpoint"):
+        run_bars(output_dir=folder, iterations=12, resume=True)
 
 
 @pytest.mark.parametrize("name", sgan.SGAN.loss_names)
-def test_a_non_finite_loss_stops_the_run_and_is_named(run_bars, tmp_path, monkeypatch, name):
-    function = {"class_loss": "class_loss", "real_loss": "real_loss", "fake_loss": "fake_loss"}.get(name, name)
-    original = getattr(losses, function)
-    run_bars(output_dir=tmp_path, iterations=4)
-
-    def infinite(*arguments):
-        return original(*arguments) * float("inf")
-
-    monkeypatch.setattr(sgan, function, infinite)
+def test_a_non_finite_loss_stops_the_run_and_is_named(run_bars, begun, monkeypatch, name):
+    original = getattr(losses, name)
+    monkeypatch.setattr(sgan, name, lambda *arguments: original(*arguments) * float("inf"))
+    before = state(begun)
     with pytest.raises(FloatingPointError, match=f"'{name}' became NaN or infinite by iteration 5"):
-        run_bars(output_dir=tmp_path, iterations=100, resume=True)
-    assert json.loads(str(checkpoints.load_latest_checkpoint(tmp_path)["notes"]))["step"] == 4
-    monkeypatch.setattr(sgan, function, original)
-    assert run_bars(output_dir=tmp_path, resume=True).summary["iterations"] == 8
+        run_bars(output_dir=begun, iterations=100, resume=True)
+    assert state(begun) == before
+
+
+def test_after_a_non_finite_loss_the_run_can_go_on(run_bars, whole, begun, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(sgan, "real_loss", lambda real_logits: losses.real_loss(real_logits) * float("nan"))
+        with pytest.raises(FloatingPointError, match="'real_loss'"):
+            run_bars(output_dir=begun, resume=True)
+    run_bars(output_dir=begun, iterations=12, resume=True)
+    assert state(begun) == state(whole().output_dir)
 
 
 def test_a_run_that_diverges_by_itself_stops(run_bars):
@@ -164,21 +228,30 @@ def test_a_run_that_diverges_by_itself_stops(run_bars):
         ({"iterations": 3}, "'iterations' parameter of train must be at least 4.*Got 3"),
     ],
 )
-def test_a_run_is_only_resumed_as_itself(run_bars, tmp_path, change, message):
-    run_bars(output_dir=tmp_path, iterations=4)
+def test_a_run_is_only_resumed_as_itself(run_bars, begun, change, message):
     with pytest.raises(ValueError, match=message):
-        run_bars(**{"output_dir": tmp_path, "resume": True, **change})
+        run_bars(**{"output_dir": begun, "resume": True, **change})
 
 
-def test_another_split_is_not_resumed_and_a_run_is_not_overwritten(run_bars, tmp_path, bars):
-    run_bars(output_dir=tmp_path, iterations=4)
+def test_another_split_is_not_resumed(run_bars, begun, bars):
     other = data.split_labeled(bars[0][:240], bars[1][:240], 10, seed=1)
     with pytest.raises(ValueError, match="its split_fingerprint"):
-        run_bars(split=other, output_dir=tmp_path, resume=True)
+        run_bars(split=other, output_dir=begun, resume=True)
+    with pytest.raises(ValueError, match="its split_seed is None, but this call's is 1"):
+        run_bars(split=other, output_dir=begun, resume=True, split_seed=1)
+
+
+def test_a_run_is_not_overwritten(run_bars, begun, tmp_path):
     with pytest.raises(FileExistsError, match="already holds a run.*--resume"):
-        run_bars(output_dir=tmp_path)
-    with pytest.raises(FileNotFoundError, match="no checkpoint"):
-        run_bars(output_dir=tmp_path / "empty", resume=True)
+        run_bars(output_dir=begun)
+    for path in begun.glob("checkpoint-*.npz"):
+        path.unlink()  # a finished run that somebody tidied up
+    with pytest.raises(FileExistsError, match="already holds a run"):
+        run_bars(output_dir=begun)
+    for folder in (begun, tmp_path / "empty"):
+        with pytest.raises(FileNotFoundError, match="no checkpoint"):
+            run_bars(output_dir=folder, resume=True)
+    assert not (tmp_path / "empty").exists()
 
 
 def test_the_recipe_changes_with_every_hyperparameter_and_with_nothing_else(monkeypatch):
@@ -225,14 +298,85 @@ def test_unequal_classes_have_no_labels_per_class():
         ({"test_images": np.zeros((60, 28, 28, 1))}, ValueError, "'test_images'.*float64"),
         ({"test_labels": np.full(60, 3)}, ValueError, "'test_labels'.*0 to 2.*Got 3"),
         ({"split": None}, TypeError, "'split' parameter of train must be a LabeledSplit.*NoneType"),
+        (
+            {"labels": lambda labels: labels * 2},
+            ValueError,
+            "'split.labeled_labels'.*every class from 0 to 4.*class 1, 3",
+        ),
+        ({"labels": lambda labels: labels * 10**12}, ValueError, "'split.labeled_labels'.*every class.*class 1, 2, 3"),
+        ({"labels": lambda labels: labels * 0}, ValueError, "at least 2 classes"),
+        ({"labels": lambda labels: labels[1:]}, ValueError, r"'split.labeled_labels'.*\(29,\)"),
+        ({"labels": lambda labels: labels.astype(float)}, TypeError, "'split.labeled_labels'.*float64"),
+        ({"split_seed": 1.7}, TypeError, "'split_seed'.*Got 1.7"),
+        ({"split_seed": -1}, ValueError, "'split_seed'.*Got -1"),
+        ({"data_source": None}, TypeError, "'data_source' parameter of train must be a str.*NoneType"),
+        ({"output_dir": ""}, ValueError, "'output_dir' parameter of train must be a path. Got ''"),
+        ({"output_dir": 5}, TypeError, "'output_dir' parameter of train must be a path. Got 5"),
+        (
+            {"output_dir": __file__},
+            NotADirectoryError,
+            "'output_dir' parameter of train must be a folder.*test_training",
+        ),
+        ({"resume": "no"}, TypeError, "'resume' parameter of train must be True or False. Got 'no'"),
         ({"resume": True}, ValueError, "'resume'.*output_dir"),
     ],
 )
 def test_bad_arguments_of_train_are_named_before_any_work(bars, bar_split, tmp_path, change, error, message):
     images, labels = bars
     arguments = {"method": "sgan", "split": bar_split, "test_images": images[240:], "test_labels": labels[240:]}
+    if "labels" in change:
+        relabeled = change["labels"](bar_split.labeled_labels)
+        change = {"split": dataclasses.replace(bar_split, labeled_labels=relabeled)}
     with pytest.raises(error, match=message):
         training.train(**{**arguments, "seed": 0, "iterations": 1, **change})
+
+
+def test_numpy_numbers_and_small_integer_labels_train_as_pythons_do(run_bars, bar_split):
+    plain = run_bars("supervised", iterations=2, seed=3, batch_size=6, learning_rate=0.5, split_seed=7)
+    labels = bar_split.labeled_labels.astype(np.uint8)
+    other = run_bars(
+        "supervised",
+        split=dataclasses.replace(bar_split, labeled_labels=labels),
+        iterations=np.int64(2),
+        seed=np.uint8(3),
+        batch_size=np.int8(6),
+        evaluate_every=np.int16(4),
+        learning_rate=np.float32(0.5),
+        split_seed=np.int64(7),
+    )
+    ignored = ("seconds", "ms_per_iteration")
+    assert {k: v for k, v in other.summary.items() if k not in ignored} == {
+        k: v for k, v in plain.summary.items() if k not in ignored
+    }
+    assert json.loads(json.dumps(other.summary)) == other.summary
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda network, images: (None, images),
+            TypeError,
+            "'class_discriminator' parameter of predict_logits.*NoneType",
+        ),
+        (lambda network, images: (network, images[..., 0]), ValueError, r"'images'.*predict_logits.*\(300, 28, 28\)"),
+        (lambda network, images: (network, images[:0]), ValueError, "'images'.*N >= 1"),
+        (lambda network, images: (network, images.astype(np.uint8)), ValueError, "'images'.*uint8"),
+        (lambda network, images: (network, images * 100), ValueError, r"'images'.*\[-1, 1\]"),
+        (lambda network, images: (network, images, 0), ValueError, "'batch_size'.*Got 0"),
+    ],
+)
+def test_bad_arguments_of_predict_logits_are_named(bars, call, error, message):
+    network = training.build_model("supervised", 3, seed=0).class_discriminator
+    with pytest.raises(error, match=message):
+        training.predict_logits(*call(network, bars[0]))
+
+
+def test_an_unknown_method_is_not_built_as_another():
+    with pytest.raises(
+        ValueError, match="'method' parameter of build_model must be one of 'supervised', 'sgan'. Got 'gan'"
+    ):
+        training.build_model("gan", seed=0)
 
 
 def test_logits_do_not_depend_on_how_images_are_batched(bars):
