@@ -33,7 +33,7 @@ test: $(READY)  ## check the code, test the package and the book, execute every 
 
 notebooks: $(READY)  ## execute every chapter in full, in place (one: make notebooks CHAPTER=04_training)
 	for chapter in $(sort $(wildcard notebooks/$(CHAPTER).ipynb)); do \
-		env -u SGAN_FAST IPYTHONDIR=tools/ipython $(BIN)/jupyter execute --inplace $$chapter || exit 1; \
+		env -u SGAN_FAST IPYTHONDIR=$(CURDIR)/tools/ipython $(BIN)/jupyter execute --inplace $$chapter || exit 1; \
 		$(BIN)/python tools/clean_notebook.py $$chapter; \
 	done
 

@@ -4,11 +4,13 @@ import gzip
 import hashlib
 import os
 import pathlib
+import warnings
 import zlib
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
+from tqdm import TqdmWarning
 
 from sgan_helpers.checks import (
     check_choice,
@@ -286,7 +288,9 @@ def _load_sample(reason):
 
 
 def _download():
-    import pooch
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TqdmWarning)  # pooch looks for a notebook widget that nothing here uses
+        import pooch
 
     return pathlib.Path(
         pooch.retrieve(

@@ -1,8 +1,8 @@
 """Strip from an executed notebook what changes at every run: timestamps, versions, kernel details."""
 
-import json
-import pathlib
 import sys
+
+import nbformat
 
 
 def clean(notebook):
@@ -27,7 +27,5 @@ def clean(notebook):
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        path = pathlib.Path(name)
-        notebook = clean(json.loads(path.read_text()))
-        path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
+    for path in sys.argv[1:]:
+        nbformat.write(nbformat.from_dict(clean(nbformat.read(path, as_version=4))), path)
