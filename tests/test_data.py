@@ -272,6 +272,19 @@ def test_a_batch_depends_on_seed_and_step_alone(bar_split):
     assert whole[0][1].shape == (100, 28, 28, 1) and whole[0][2].shape == (100,)
 
 
+def test_labelled_and_unlabelled_images_of_a_batch_come_from_streams_of_their_own():
+    images = np.zeros((300, 28, 28, 1), np.float32)
+    images[:, 0, 0, 0] = np.arange(300) / 300  # each image can be told by its first pixel
+    split = data.split_labeled(images, np.arange(300) % 2, 75, seed=0)
+    for step, ours, labels, unlabeled in data.batch_stream(split, seed=5, start=2, stop=4, batch_size=40):
+        labeled_rows = data.draw_rows(5, "labeled_batch", step, 40, 150).numpy()
+        unlabeled_rows = data.draw_rows(5, "unlabeled_batch", step, 40, 150).numpy()
+        assert np.array_equal(ours, split.labeled_images[labeled_rows])
+        assert np.array_equal(labels, split.labeled_labels[labeled_rows])
+        assert np.array_equal(unlabeled, split.unlabeled_images[unlabeled_rows])
+        assert not np.array_equal(labeled_rows, unlabeled_rows)
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [

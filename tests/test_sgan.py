@@ -77,6 +77,26 @@ def test_each_update_called_by_itself_moves_the_same_variables(bar_split, called
         assert (old != new) == (part in UPDATES[called]), f"{part}: {variable.path}"
 
 
+def test_an_iteration_is_the_four_updates_in_order_each_with_its_own_images_and_noise(monkeypatch, bar_split):
+    calls = []
+    for number, name in enumerate(UPDATES):
+        monkeypatch.setattr(
+            sgan, name, lambda *arguments, n=name, loss=number: calls.append((n, arguments)) or tf.constant(float(loss))
+        )
+    model = training.build_model("sgan", 3, seed=4)
+    (batch,) = data.batch_stream(bar_split, seed=4, start=9, stop=10, batch_size=5)
+    losses = model.train_step(batch)
+    assert [name for name, _ in calls] == list(UPDATES)
+    assert [float(losses[name]) for name in sgan.SGAN.loss_names] == [0.0, 1.0, 2.0, 3.0]
+    assert [float(tracker.result()) for tracker in model.loss_trackers] == [0.0, 1.0, 2.0, 3.0]
+    (_, first), (_, second), (_, third), (_, fourth) = calls
+    assert first[2] is batch[1] and first[3] is batch[2] and second[2] is batch[3]
+    assert np.array_equal(third[3], sgan.draw_noise(4, "fake_noise", 9, 5, 100))
+    assert np.array_equal(fourth[3], sgan.draw_noise(4, "generator_noise", 9, 5, 100))
+    assert first[1] is model.class_optimizer and fourth[1] is model.generator_optimizer
+    assert second[1] is third[1] is model.binary_optimizer
+
+
 def test_the_supervised_step_moves_trunk_and_class_output(bar_split):
     class_discriminator, binary_discriminator = build_discriminators(3)
     model = supervised.Supervised(class_discriminator, learning_rate=1e-3, beta_1=0.5)
