@@ -17,13 +17,24 @@ MUTATIONS = [
     ("00_gan_primer", "losses.py", "softplus(-fake_logits)", "softplus(fake_logits)"),
     ("01_data_split", "data.py", "np.setdiff1d(np.arange(len(labels)), labeled_indices)", "np.arange(len(labels))"),
     ("02_discriminators", "networks.py", 'name="real_logits")(features)', 'name="real_logits")(build_trunk()(images))'),
+    ("01_data_split", "data.py", "random_seed_pair(seed, stream, step)\n", "random_seed_pair(seed, stream, 0)\n"),
+    (
+        "02_discriminators",
+        "losses.py",
+        "with_logits(labels, class_logits)",
+        "with_logits(labels, tf.nn.softmax(class_logits))",
+    ),
     ("03_generator", "networks.py", 'activation="tanh"', 'activation="linear"'),
     ("04_training", "sgan.py", "generator(noise, training=False)", "generator(noise, training=True)"),
     ("05_evaluation", "metrics.py", "confusion_matrix(labels, predicted,", "confusion_matrix(predicted, labels,"),
 ]
 
 
-@pytest.mark.parametrize(("chapter", "module", "old", "new"), MUTATIONS, ids=[name for name, *_ in MUTATIONS])
+@pytest.mark.parametrize(
+    ("chapter", "module", "old", "new"),
+    MUTATIONS,
+    ids=[f"{name}-{module}-{number}" for number, (name, module, *_) in enumerate(MUTATIONS)],
+)
 def test_breaking_what_a_chapter_teaches_turns_a_checked_cell_red(tmp_path, chapter, module, old, new):
     shutil.copytree(ROOT / "sgan_helpers", tmp_path / "sgan_helpers", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "results", tmp_path / "results")
