@@ -26,6 +26,12 @@ MUTATIONS = [
     ),
     ("03_generator", "networks.py", 'activation="tanh"', 'activation="linear"'),
     ("04_training", "sgan.py", "generator(noise, training=False)", "generator(noise, training=True)"),
+    (
+        "04_training",
+        "sgan.py",
+        "fake_images = generator(noise, training=True)",
+        "fake_images = generator(noise, training=False)",
+    ),
     ("05_evaluation", "metrics.py", "confusion_matrix(labels, predicted,", "confusion_matrix(predicted, labels,"),
 ]
 

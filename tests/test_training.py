@@ -126,6 +126,14 @@ for folder, resume in (("there", False), ("begun", True)):
     assert not np.array_equal(last[0]["variable/0000"], last[1]["variable/0000"])
 
 
+def test_the_seed_draws_the_initial_weights(run_bars):
+    kernels = []
+    for seed in (0, 0, 1):  # a learning rate that moves nothing
+        run = run_bars("supervised", iterations=1, seed=seed, learning_rate=1e-30)
+        kernels.append(run.class_discriminator.layers[-1].kernel.numpy())
+    assert np.array_equal(kernels[0], kernels[1]) and not np.array_equal(kernels[0], kernels[2])
+
+
 @pytest.mark.parametrize("method", training.METHODS)
 def test_a_resumed_run_ends_with_the_bits_of_one_that_was_never_stopped(run_bars, whole, tmp_path, method):
     for iterations in (4, 8):
