@@ -152,11 +152,11 @@ def split_labeled(images, labels, per_class=100, *, seed):
         TypeError, ValueError: an argument has the wrong type, shape or range.
     """
     check_split_arguments(images, labels, per_class, seed)
-    generator = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     chosen = []
     for digit in np.unique(labels):
         of_this_class = np.flatnonzero(labels == digit)
-        chosen.append(generator.permutation(of_this_class)[:per_class])
+        chosen.append(rng.permutation(of_this_class)[:per_class])
     labeled_indices = np.sort(np.concatenate(chosen))
     unlabeled_indices = np.setdiff1d(np.arange(len(labels)), labeled_indices)
     return LabeledSplit(
