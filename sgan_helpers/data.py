@@ -13,6 +13,7 @@ import tensorflow as tf
 from tqdm import TqdmWarning
 
 from sgan_helpers.checks import (
+    IMAGE_SHAPE,
     check_choice,
     check_every_class,
     check_images,
@@ -41,6 +42,8 @@ DOWNLOAD_HASH = "sha256:731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc
 # Each use of random numbers has a stream of its own, so that no two share bits. The order is part of every recipe.
 STREAMS = ("labeled_batch", "unlabeled_batch", "fake_noise", "generator_noise", "sample_noise")
 MAX_SEED = 2**31 - 1
+# The largest distortion of a labelled image, either way: degrees, fraction, slope, pixels. Chosen on validation images.
+DISTORTION = {"rotation": 15.0, "scale": 0.15, "shear": 0.2, "shift": 2.0}
 
 
 @dataclass(frozen=True)
@@ -222,6 +225,60 @@ def draw_rows(seed, stream, step, batch_size, count):
     """Draw `batch_size` row numbers from 0 to `count` - 1, with replacement: int64 tensor (batch_size,)."""
     pair = random_seed_pair(seed, stream, step)
     return tf.random.stateless_uniform((batch_size,), pair, maxval=count, dtype=tf.int64)
+
+
+def distort_images(images, seed, step):
+    """Rotate, scale, shear and shift each image a little, so that no batch shows the same pixels twice.
+
+    The amounts are drawn for each image, uniformly from `DISTORTION`'s ranges around "unchanged". They are a function
+    of seed and step alone, from the labelled batch's stream, folded once more so that they share no bits with the rows.
+
+    Args:
+        images: float32 array or tensor (batch, 28, 28, 1) in [-1, 1].
+        seed: int in [0, 2**31 - 1], the run's seed.
+        step: int or int64 scalar tensor, the iteration, from 0.
+
+    Returns:
+        float32 tensor (batch, 28, 28, 1) in [-1, 1]; pixels from outside the image are -1, black.
+
+    Raises:
+        TypeError, ValueError: an argument has the wrong type, shape or range.
+
+    Source: Simard, Steinkraus and Platt (2003), "Best Practices for Convolutional Neural Networks Applied to Visual
+    Document Analysis", section 2: affine distortions.
+    """
+    check_distort_arguments(images, seed)
+    pair = tf.random.fold_in(random_seed_pair(seed, "labeled_batch", step), tf.constant(1, tf.int64))
+    images = tf.convert_to_tensor(images)
+    amounts = tf.random.stateless_uniform((5, tf.shape(images)[0]), pair, -1.0, 1.0)  # (5, batch)
+    angle = amounts[0] * np.float32(np.deg2rad(DISTORTION["rotation"]))
+    scale = 1.0 + amounts[1] * DISTORTION["scale"]
+    shear = amounts[2] * DISTORTION["shear"]
+    shift = amounts[3:] * DISTORTION["shift"]  # (2, batch), pixels
+    # The matrix maps a pixel of the result to the place in the image that it shows. It turns, shears and scales about
+    # the centre.
+    xx, xy = tf.cos(angle) / scale, (shear * tf.cos(angle) - tf.sin(angle)) / scale
+    yx, yy = tf.sin(angle) / scale, (shear * tf.sin(angle) + tf.cos(angle)) / scale
+    centre = (IMAGE_SHAPE[0] - 1) / 2
+    x0 = centre - xx * (centre + shift[0]) - xy * (centre + shift[1])
+    y0 = centre - yx * (centre + shift[0]) - yy * (centre + shift[1])
+    zero = tf.zeros_like(angle)
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=tf.stack([xx, xy, x0, yx, yy, y0, zero, zero], axis=1),  # (batch, 8)
+        output_shape=IMAGE_SHAPE[:2],
+        fill_value=-1.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
+
+
+def check_distort_arguments(images, seed):
+    """Raise unless the arguments of `distort_images` are valid; the values of a symbolic tensor are not looked at."""
+    if isinstance(images, tf.Tensor) and images.dtype == tf.float32 and images.shape[1:] == IMAGE_SHAPE:
+        return check_seed_and_stream(seed, "labeled_batch")
+    check_images("distort_images", "images", images)
+    check_seed_and_stream(seed, "labeled_batch")
 
 
 def check_split_arguments(images, labels, per_class, seed):

@@ -38,13 +38,14 @@ from sgan_helpers.data import MAX_SEED, STREAMS, LabeledSplit, batch_stream, ran
 from sgan_helpers.metrics import evaluate_logits
 from sgan_helpers.networks import build_discriminators, build_generator
 from sgan_helpers.sgan import SGAN
-from sgan_helpers.supervised import Supervised
+from sgan_helpers.supervised import Supervised, TunedSupervised
 
-METHODS = ("supervised", "sgan")
+METHODS = ("supervised", "supervised-tuned", "sgan")
 RANDOM_SCHEME = 1  # count up whenever a draw changes its seed, its order or its distribution
 STEPS_PER_EXECUTION = 50
 SAMPLE_COUNT = 100
 DEFAULTS = {"batch_size": 100, "learning_rate": 5e-4, "beta_1": 0.5}
+OWN_DEFAULTS = {"supervised-tuned": {"learning_rate": 1e-3}}  # of one method only; also chosen on validation images
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def train(
     split_seed=None,
     data_source="arrays",
     batch_size=DEFAULTS["batch_size"],
-    learning_rate=DEFAULTS["learning_rate"],
+    learning_rate=None,
     beta_1=DEFAULTS["beta_1"],
 ):
     """Train a classifier on a split, test it as it learns, and keep everything in a run folder.
@@ -95,7 +96,7 @@ def train(
     A progress bar is shown in a terminal; elsewhere one line is printed for each evaluation.
 
     Args:
-        method: "supervised" or "sgan".
+        method: "supervised", "supervised-tuned" or "sgan".
         split: a `LabeledSplit`; any float32 images (N, 28, 28, 1) in [-1, 1], any number K of classes of at least 2,
             a label of each class 0 to K - 1.
         test_images: float32 array (M, 28, 28, 1) in [-1, 1].
@@ -108,7 +109,7 @@ def train(
         split_seed: int in [0, 2**31 - 1] or None, the seed that drew the split; only recorded.
         data_source: str, where the images come from; only recorded.
         batch_size: int of at least 1, labelled and unlabelled images in a batch.
-        learning_rate: float above 0, of every Adam optimiser.
+        learning_rate: float above 0, of every Adam optimiser; None means the method's own, see `defaults_of`.
         beta_1: float in (0, 1), of every Adam optimiser.
 
     Returns:
@@ -121,6 +122,8 @@ def train(
         NotADirectoryError: `output_dir` is a file.
         FloatingPointError: a loss became NaN or infinite; the last checkpoint is kept.
     """
+    if learning_rate is None:
+        learning_rate = defaults_of(method)["learning_rate"]
     check_train_arguments(
         method, split, test_images, test_labels, iterations, seed, evaluate_every, batch_size, learning_rate, beta_1
     )
@@ -203,12 +206,25 @@ def train(
     )
 
 
-def build_model(method, num_classes=10, *, seed, learning_rate=DEFAULTS["learning_rate"], beta_1=DEFAULTS["beta_1"]):
+def defaults_of(method):
+    """Return a method's default "batch_size", "learning_rate" and "beta_1", which were chosen on validation images."""
+    return {**DEFAULTS, **(OWN_DEFAULTS.get(method, {}) if isinstance(method, str) else {})}
+
+
+def build_model(method, num_classes=10, *, seed, learning_rate=None, beta_1=DEFAULTS["beta_1"]):
     """Build the untrained `keras.Model` of a method. Initial weights follow Keras's global seed."""
     check_choice("build_model", "method", method, METHODS)
+    if learning_rate is None:
+        learning_rate = defaults_of(method)["learning_rate"]
     class_discriminator, binary_discriminator = build_discriminators(num_classes)
     if method == "supervised":
         return Supervised(class_discriminator, learning_rate=learning_rate, beta_1=beta_1)
+    if method == "supervised-tuned":
+        averaged_discriminator = build_discriminators(num_classes)[0]
+        averaged_discriminator.set_weights(class_discriminator.get_weights())
+        return TunedSupervised(
+            averaged_discriminator, class_discriminator, seed=seed, learning_rate=learning_rate, beta_1=beta_1
+        )
     return SGAN(
         class_discriminator,
         binary_discriminator,
@@ -240,6 +256,7 @@ def recipe_hash(method, model, batch_size, learning_rate, beta_1):
         "beta_1": float(beta_1),
         "networks": [_describe(layer) for network in networks for layer in network.layers],
         "random_scheme": [RANDOM_SCHEME, *STREAMS],
+        **getattr(model, "recipe", {}),
     }
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:8]
 

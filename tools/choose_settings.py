@@ -1,7 +1,9 @@
-"""Compare candidate settings on validation images and record each in results/validation.csv.
+"""Compare candidate settings on validation images and record each in results/validation*.csv.
 
-The validation images are the last 10,000 training images; the test set is not touched. The split seed is 100, which no
-reported run uses. Candidates that are recorded already are skipped, so the comparison can be stopped and resumed.
+The validation images are the last 10,000 training images; the test set is not touched. The split seeds are 100 and
+above, which no reported run uses. First the trunk and the learning rate, for the SGAN and the matched baseline (into
+validation.csv); then the distortions of the tuned baseline on that trunk (into validation-tuned.csv). Candidates that
+are recorded already are skipped, so the comparison can be stopped and resumed.
 """
 
 import os
@@ -14,12 +16,10 @@ import pathlib
 import keras
 from keras import layers
 
-from sgan_helpers import networks, training
-from sgan_helpers.data import hold_out_validation, load_mnist, split_labeled
+from sgan_helpers import data, networks, supervised, training
 
-RESULTS = pathlib.Path(__file__).parents[1] / "results" / "validation.csv"
+RESULTS = pathlib.Path(__file__).parents[1] / "results"
 ITERATIONS = 3000
-SPLIT_SEED = 100
 
 
 def candidate_trunk(filters, kernel_size, dropout):
@@ -35,7 +35,7 @@ def candidate_trunk(filters, kernel_size, dropout):
     return trunk
 
 
-CANDIDATES = [
+TRUNKS = [
     # filters, kernel size, dropout, learning rate, batch size
     ((16, 32, 64), 5, (0.0, 0.3, 0.5), 2e-4, 100),
     ((32, 64, 128), 3, (0.3, 0.3, 0.3), 2e-4, 100),
@@ -44,47 +44,92 @@ CANDIDATES = [
     ((16, 32, 64), 5, (0.0, 0.5, 0.5), 5e-4, 100),
     ((16, 32, 64), 5, (0.0, 0.3, 0.5), 1e-3, 100),
 ]
+TUNED = [
+    # rotation (degrees), scale, shear, shift (pixels), decay of the average, learning rate
+    (0.0, 0.0, 0.0, 2.0, 0.999, 5e-4),
+    (10.0, 0.1, 0.1, 2.0, 0.999, 5e-4),
+    (15.0, 0.15, 0.2, 2.0, 0.999, 5e-4),
+    (20.0, 0.2, 0.3, 3.0, 0.999, 5e-4),
+    (15.0, 0.15, 0.2, 2.0, 0.999, 1e-3),
+    (15.0, 0.15, 0.2, 2.0, 0.0, 1e-3),
+    (15.0, 0.15, 0.2, 2.0, 0.0, 5e-4),
+]
+TUNED_SPLITS = [(10, 100), (10, 101), (100, 100)]  # labels per class, split seed
 
 
-def main():
-    """Run every candidate that is not recorded yet, for each method."""
-    mnist = hold_out_validation(load_mnist("full"))
-    split = split_labeled(mnist.train_images, mnist.train_labels, 100, seed=SPLIT_SEED)
-    recorded = []
-    if RESULTS.exists():
-        with open(RESULTS, newline="") as file:
-            recorded = list(csv.DictReader(file))
-    for filters, kernel_size, dropout, learning_rate, batch_size in CANDIDATES:
+def record(path, candidate, mnist, per_class, **settings):
+    """Train one candidate unless it is recorded in the CSV at `path`, and add its validation accuracy there."""
+    rows = []
+    if path.exists():
+        with open(path, newline="") as file:
+            rows = list(csv.DictReader(file))
+    candidate = {name: str(value) for name, value in candidate.items()}
+    if any(all(row[name] == value for name, value in candidate.items()) for row in rows):
+        return
+    print(candidate, flush=True)
+    seed = int(candidate["split_seed"])
+    split = data.split_labeled(mnist.train_images, mnist.train_labels, per_class, seed=seed)
+    run = training.train(
+        candidate["method"],
+        split,
+        test_images=mnist.test_images,
+        test_labels=mnist.test_labels,
+        iterations=ITERATIONS,
+        seed=seed,
+        **settings,
+    )
+    rows.append({**candidate, "validation_accuracy": run.summary["test_accuracy"]})
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def choose_trunk(mnist):
+    """Compare trunks and learning rates, for both methods, with 1,000 labels."""
+    chosen_trunk = networks.build_trunk
+    for filters, kernel_size, dropout, learning_rate, batch_size in TRUNKS:
         networks.build_trunk = lambda f=filters, k=kernel_size, d=dropout: candidate_trunk(f, k, d)
         for method in ("sgan", "supervised"):
             candidate = {
                 "method": method,
                 "filters": "-".join(map(str, filters)),
-                "kernel_size": str(kernel_size),
+                "kernel_size": kernel_size,
                 "dropout": "-".join(map(str, dropout)),
-                "learning_rate": str(learning_rate),
-                "batch_size": str(batch_size),
-                "split_seed": str(SPLIT_SEED),
-                "iterations": str(ITERATIONS),
+                "learning_rate": learning_rate,
+                "batch_size": batch_size,
+                "split_seed": 100,
+                "iterations": ITERATIONS,
             }
-            if any(all(row[name] == value for name, value in candidate.items()) for row in recorded):
-                continue
-            print(candidate)
-            run = training.train(
-                method,
-                split,
-                test_images=mnist.test_images,
-                test_labels=mnist.test_labels,
-                iterations=ITERATIONS,
-                seed=SPLIT_SEED,
-                learning_rate=learning_rate,
-                batch_size=batch_size,
-            )
-            recorded.append({**candidate, "validation_accuracy": run.summary["test_accuracy"]})
-            with open(RESULTS, "w", newline="") as file:
-                writer = csv.DictWriter(file, fieldnames=list(recorded[0]), lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(recorded)
+            path = RESULTS / "validation.csv"
+            record(path, candidate, mnist, 100, learning_rate=learning_rate, batch_size=batch_size)
+    networks.build_trunk = chosen_trunk
+
+
+def choose_distortion(mnist):
+    """Compare distortions, learning rates and averaging for the tuned baseline, with 100 and 1,000 labels."""
+    for *amounts, average_decay, learning_rate in TUNED:
+        data.DISTORTION.update(zip(data.DISTORTION, amounts, strict=True))
+        supervised.AVERAGE_DECAY = average_decay
+        for per_class, split_seed in TUNED_SPLITS:
+            candidate = {
+                "method": "supervised-tuned",
+                **data.DISTORTION,
+                "average_decay": average_decay,
+                "learning_rate": learning_rate,
+                "labels": 10 * per_class,
+                "split_seed": split_seed,
+                "iterations": ITERATIONS,
+            }
+            path = RESULTS / "validation-tuned.csv"
+            record(path, candidate, mnist, per_class, learning_rate=learning_rate)
+
+
+def main():
+    """Run every candidate that is not recorded yet."""
+    mnist = data.hold_out_validation(data.load_mnist("full"))
+    choose_trunk(mnist)
+    choose_distortion(mnist)
 
 
 if __name__ == "__main__":
