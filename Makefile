@@ -37,14 +37,14 @@ notebooks: $(READY)  ## execute every chapter in full, in place (one: make noteb
 		$(BIN)/python tools/clean_notebook.py $$chapter; \
 	done
 
-pages: $(READY)  ## regenerate book/full_code.md and the tables in README.md and the book
+pages: $(READY)  ## regenerate book/full_code.md, book/results.md and the table in README.md
 	$(BIN)/python tools/make_full_code.py
 	$(BIN)/python tools/make_tables.py
 
 train: $(READY)  ## train the book's SGAN into runs/first; after Ctrl-C the same command goes on
 	$(BIN)/python -m sgan_helpers train --output runs/first $(if $(wildcard runs/first/checkpoint-*),--resume)
 
-results: $(READY)  ## repeat the recorded training runs (about an hour on two cores; can be stopped and resumed)
+results: $(READY)  ## run what is missing of the recorded grid (hours on two cores; can be stopped and resumed)
 	$(BIN)/python tools/record_results.py
 
 figures: $(READY)  ## draw the picture of the intro from the recorded run with seed 0

@@ -1,4 +1,4 @@
-"""The command line: `python -m sgan_helpers train | evaluate | data`. It parses, calls and prints, nothing else."""
+"""The command line, `python -m sgan_helpers train | sweep | evaluate | data`: it parses, calls, prints and draws."""
 
 import argparse
 import json
@@ -10,10 +10,11 @@ EPILOG = """examples:
   python -m sgan_helpers train --output runs/first                the book's SGAN: 1,000 labels, 10,000 iterations
   python -m sgan_helpers train --output runs/first --resume       go on with it after Ctrl-C
   python -m sgan_helpers train --method supervised --output runs/baseline
+  python -m sgan_helpers sweep --methods supervised sgan --labels-per-class 2 10 --seeds 0 1 2
+                                                                  compare methods; stopped, the same command goes on
   python -m sgan_helpers evaluate runs/first                      test the saved classifier again
 """
-
-
+METHODS = ("supervised", "supervised-tuned", "sgan")
 DATA_HELP = "auto, full, sample, or the path of an mnist.npz"
 
 
@@ -27,7 +28,7 @@ def main(arguments=None):
         if "output" in options and any(pathlib.Path(options.output).glob("checkpoint-*.npz")):
             print("Go on with the same command and --resume.", file=sys.stderr)
         return 130
-    except (ValueError, TypeError, OSError, FloatingPointError) as error:
+    except (ValueError, TypeError, OSError, FloatingPointError, RuntimeError, ModuleNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
@@ -53,9 +54,10 @@ def build_parser():
     )
     train.add_argument(
         "--method",
-        choices=("supervised", "sgan"),
+        choices=METHODS,
         default="sgan",
-        help="sgan uses the unlabelled images too; supervised is the same network with the labelled ones alone",
+        help="sgan uses the unlabelled images too; supervised is the same network with the labelled ones alone; "
+        "supervised-tuned also distorts them and averages the weights",
     )
     train.add_argument("--labels-per-class", type=int, default=100, metavar="N", help="labelled images of each digit")
     train.add_argument("--seed", type=int, default=0, help="of the initial weights, the batches and the noise")
@@ -65,6 +67,30 @@ def build_parser():
     train.add_argument("--output", default="runs/first", metavar="FOLDER", help="the run folder to make")
     train.add_argument("--resume", action="store_true", help="go on with the run in FOLDER from its last checkpoint")
     train.set_defaults(command=train_command)
+
+    sweep = commands.add_parser(
+        "sweep",
+        help="run a grid of methods, numbers of labels and seeds, and record a row for each run",
+        description="Run every combination of method, number of labels and seed that is not recorded yet. Each "
+        "finished run becomes a row of the CSV. Stopped by Ctrl-C, or by a crash, the same command goes on where it "
+        "was. With --scheduler the runs are spread over the workers of a Dask cluster.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    sweep.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS, help="methods to compare")
+    sweep.add_argument(
+        "--labels-per-class", nargs="+", type=int, default=[10], metavar="N", help="labelled images of each digit"
+    )
+    sweep.add_argument(
+        "--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="S", help="of the split and of the run, both"
+    )
+    sweep.add_argument("--iterations", type=int, default=10000, metavar="N", help="training iterations of each run")
+    sweep.add_argument("--data", default="auto", metavar="SOURCE", help=DATA_HELP)
+    sweep.add_argument("--output", default="runs/sweep.csv", metavar="CSV", help="the table that gets the rows")
+    sweep.add_argument("--runs", default="runs/sweep", metavar="FOLDER", help="holds a run folder for each run")
+    sweep.add_argument(
+        "--scheduler", default=None, metavar="ADDRESS", help="a Dask scheduler, for instance tcp://10.0.0.1:8786"
+    )
+    sweep.set_defaults(command=sweep_command)
 
     evaluate = commands.add_parser(
         "evaluate",
@@ -116,6 +142,44 @@ def train_command(options):
         f"test accuracy after the last iteration: {100 * run.summary['test_accuracy']:.2f} %  "
         f"({run.summary['seconds']:.0f} s; everything is in {options.output})"
     )
+
+
+def sweep_command(options):
+    """Run a grid, print the mean of each cell and the paired differences, and draw the curve."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from sgan_helpers import plotting
+    from sgan_helpers.experiments import paired_difference, sweep
+
+    try:
+        results = sweep(
+            options.methods,
+            options.labels_per_class,
+            options.seeds,
+            iterations=options.iterations,
+            path=options.output,
+            runs_dir=options.runs,
+            source=options.data,
+            scheduler=options.scheduler,
+        )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("Stopped. The finished runs are recorded; the same command goes on.") from None
+    print("\ntest accuracy in %, mean ± standard deviation (runs)")
+    accuracies = {}
+    for (labels, method), runs in results.groupby(["labels", "method"], sort=True)["test_accuracy"]:
+        accuracies.setdefault(method, {})[labels] = runs.to_numpy()
+        print(f"{labels:6,} labels  {method:17s} {100 * runs.mean():6.2f} ± {100 * runs.std():.2f} ({len(runs)})")
+    for method in options.methods:
+        if method != "supervised" and "supervised" in options.methods and len(options.seeds) > 1:
+            print(f"\n{method} minus supervised, paired by seed, in percentage points, 95 % interval")
+            for labels, row in paired_difference(results, method, "supervised").iterrows():
+                print(
+                    f"{labels:6,} labels  {100 * row['mean']:+.2f}, {100 * row['low']:+.2f} to {100 * row['high']:+.2f}"
+                )
+    picture = pathlib.Path(options.output).with_suffix(".png")
+    plotting.plot_label_curve(accuracies).savefig(picture)
+    print(f"\nThe rows are in {options.output}, a picture of them in {picture}.")
 
 
 def draw_pictures(run):

@@ -1,13 +1,26 @@
-"""The recorded results: read them, and add a finished run to them."""
+"""A grid of runs, here or on a Dask cluster, and the recorded results: run, resume, record, read, compare."""
 
 import csv
+import functools
 import io
+import itertools
+import json
+import os
 import pathlib
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass
 
 import pandas as pd
+from scipy import stats
+from tqdm import tqdm
 
-from sgan_helpers.checkpoints import write_atomically
-from sgan_helpers.checks import check_path
+from sgan_helpers.checkpoints import checkpoint_paths, write_atomically
+from sgan_helpers.checks import check_choice, check_int, check_number, check_path, check_type
+from sgan_helpers.data import MAX_SEED, load_mnist, split_labeled
+from sgan_helpers.training import METHODS, build_model, defaults_of, recipe_hash, train
 
 COLUMNS = (
     "method",
@@ -28,6 +41,11 @@ COLUMNS = (
     "numpy",
     "date",
 )
+HISTORY_COLUMNS = (
+    *("method", "recipe", "labels", "split_seed", "init_seed", "iterations", "data_source"),
+    *("iteration", "test_accuracy", "nll", "ece"),
+)
+CONNECT_SECONDS = 10  # how long a Dask scheduler has to answer
 RUN_KEY = ("method", "recipe", "labels", "split_seed", "init_seed", "iterations", "data_source")
 
 
@@ -62,48 +80,370 @@ def load_results(path=None):
         FileNotFoundError: there is no such file.
         ValueError: the file lacks a column.
     """
-    path = results_path() if path is None else path
-    results = pd.read_csv(path, dtype={"recipe": str})
-    missing = [column for column in COLUMNS if column not in results]
-    if missing:
-        raise ValueError(f"The file {str(path)!r} is no table of runs: it lacks the column {missing[0]!r}.")
-    return results
+    return _load_table(results_path() if path is None else path, COLUMNS)
 
 
-def append_result(summary, path):
-    """Add a finished run's summary to a CSV as one row, atomically; a run that is there already is replaced.
+def load_history(path=None):
+    """Load the tests made while the recorded runs were training: a row for every 1,000 iterations of each run.
+
+    Args:
+        path: path of a CSV file with the columns `HISTORY_COLUMNS`; None means the one that comes with the package.
+
+    Returns:
+        A `pandas.DataFrame`. `iteration` is that of the test, `iterations` the length of the whole run.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file lacks a column.
+    """
+    return _load_table(results_path("runs-history.csv") if path is None else path, HISTORY_COLUMNS)
+
+
+def paired_difference(results, method, baseline, confidence=0.95):
+    """Compute the mean difference in test accuracy between two methods, paired by seeds, with a t interval.
+
+    Args:
+        results: `pandas.DataFrame` of runs, as from `load_results`, with one run for each method, number of labels
+            and pair of seeds.
+        method: str, the method whose accuracy comes first.
+        baseline: str, the method whose accuracy is subtracted.
+        confidence: float in (0, 1).
+
+    Returns:
+        A `pandas.DataFrame` indexed by `labels`: `pairs` (their number), `mean`, `low`, `high`, fractions. With one
+        pair, or where all differences are equal, there is no interval and `low` and `high` are NaN.
+
+    Raises:
+        TypeError, ValueError: `results` is no table, a method is not in it, or it has two runs for one cell.
+
+    Source: Student (1908), "The probable error of a mean".
+    """
+    check_paired_arguments(results, method, baseline, confidence)
+    pairs = results.pivot(index=["labels", "split_seed", "init_seed"], columns="method", values="test_accuracy")
+    differences = (pairs[method] - pairs[baseline]).dropna()
+    rows = []
+    for labels, values in differences.groupby(level="labels"):
+        low, high = stats.t.interval(confidence, len(values) - 1, values.mean(), values.sem())
+        rows.append({"labels": labels, "pairs": len(values), "mean": values.mean(), "low": low, "high": high})
+    return pd.DataFrame(rows, columns=["labels", "pairs", "mean", "low", "high"]).set_index("labels")
+
+
+def append_result(summary, path, history=()):
+    """Add a finished run to a CSV as one row, atomically; a run that is there already is replaced.
 
     Args:
         summary: dict, the contents of a run folder's `summary.json`.
         path: path of the CSV, made if needed.
+        history: sequence of dicts, the run's evaluations; they go into `history_path(path)`, before the row.
 
     Raises:
-        ValueError: `summary` lacks an entry, or the file at `path` has other columns.
+        ValueError: `summary` or `history` lacks an entry, or the seed of the split, or a file has other columns.
     """
     try:
-        row = {
-            **summary,
-            **summary["versions"],
-            "init_seed": summary["seed"],
-            "split_seed": summary["seed"] if summary["split_seed"] is None else summary["split_seed"],
-        }
+        row = {**summary, **summary["versions"], "init_seed": summary["seed"]}
+        if row["split_seed"] is None:
+            raise ValueError("A result needs the seed of its split: call train with split_seed. Got None instead.")
         new = {column: str(row[column]) for column in COLUMNS}
+        key = {column: new[column] for column in RUN_KEY}
+        tests = [{**key, **{column: str(test[column]) for column in HISTORY_COLUMNS[len(key) :]}} for test in history]
     except (KeyError, TypeError) as error:
         raise ValueError(
             "The 'summary' parameter of append_result must be the contents of a run's summary.json. "
             f"Got one without {error} instead."
         ) from error
+    _read_rows(path, COLUMNS)
+    if tests:
+        _replace_rows(history_path(path), HISTORY_COLUMNS, tests)
+    _replace_rows(path, COLUMNS, [new])
+
+
+def history_path(path):
+    """Return where the evaluations of the runs in the CSV at `path` are kept: `runs.csv` has `runs-history.csv`."""
     path = pathlib.Path(path)
-    rows = []
-    if path.exists():
-        with open(path, newline="") as file:
-            reader = csv.DictReader(file)
-            columns, rows = reader.fieldnames, list(reader)
-        if columns and tuple(columns) != COLUMNS:
-            raise ValueError(f"The file {str(path)!r} is no table of runs: its columns are not those of experiments.")
-    rows = [old for old in rows if any(old[name] != new[name] for name in RUN_KEY)] + [new]
+    return path.with_name(f"{path.stem}-history.csv")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One cell of a grid: a method, the labels of each class, and one seed for the split and for everything else."""
+
+    method: str
+    labels_per_class: int
+    seed: int
+    iterations: int
+
+    @property
+    def name(self):
+        """The name of its run folder; a run of another length is another run."""
+        return f"{self.method}-{self.labels_per_class}-per-class-seed-{self.seed}-{self.iterations}-iterations"
+
+
+def sweep(
+    methods,
+    labels_per_class,
+    seeds,
+    *,
+    iterations=10000,
+    path="runs/sweep.csv",
+    runs_dir="runs/sweep",
+    source="auto",
+    scheduler=None,
+):
+    """Run every combination of method, number of labels and seed that is not recorded yet, and record each.
+
+    A sweep can be stopped at any time and started again with the same arguments: finished runs are not repeated, and
+    an unfinished one goes on from its checkpoint. Only this process writes to `path`, one whole row at a time.
+
+    Args:
+        methods: sequence of names of methods, see `train`.
+        labels_per_class: sequence of ints of at least 1.
+        seeds: sequence of ints in [0, 2**31 - 1]; each is the seed of the split and of the run.
+        iterations: int of at least 1, the iterations of each run.
+        path: path of the CSV that gets a row for each run; the tests along the way go into `history_path(path)`.
+        runs_dir: path of the folder with a run folder for each run. On a cluster it is a path on the workers, and a
+            run whose worker is lost goes on from its checkpoint only if they share this folder.
+        source: which MNIST, see `load_mnist`. On a cluster each worker loads it by itself.
+        scheduler: address of a Dask scheduler, for instance "tcp://10.0.0.1:8786"; None runs here, one after another.
+
+    Returns:
+        A `pandas.DataFrame` with the rows of this grid, those recorded before included.
+
+    Raises:
+        TypeError, ValueError: an argument has the wrong type or range, or the file at `path` is no table of runs.
+        ModuleNotFoundError: `scheduler` is given and dask.distributed is not installed.
+        ConnectionError: no scheduler answers at that address.
+        RuntimeError: some runs failed; those that did not are recorded.
+    """
+    experiments = check_sweep_arguments(methods, labels_per_class, seeds, iterations, path, runs_dir, source, scheduler)
+    mnist = _load_once(source)
+    smallest = int(pd.Series(mnist.train_labels).value_counts().min())
+    for count in labels_per_class:
+        check_int("sweep", "labels_per_class", count, 1, smallest)
+    recipes = {method: _recipe_of(method) for method in methods}
+    keys = {experiment: _key_of(experiment, recipes[experiment.method], mnist.source) for experiment in experiments}
+    recorded = {tuple(row[column] for column in RUN_KEY) for row in _read_rows(path, COLUMNS)}
+    missing = [experiment for experiment in experiments if keys[experiment] not in recorded]
+    print(f"{len(experiments)} runs, {len(experiments) - len(missing)} of them recorded already in {path}", flush=True)
+    if scheduler is None:
+        runs = _run_here(missing, runs_dir, source)
+    else:
+        runs = _run_on(_connect(scheduler), missing, runs_dir, source)
+    failures = []
+    started = time.monotonic()
+    with tqdm(total=len(missing), unit="run", disable=not sys.stderr.isatty()) as bar:
+        for number, (experiment, summary, history, error) in enumerate(runs, start=1):
+            title = f"{experiment.method}, {10 * experiment.labels_per_class:,} labels, seed {experiment.seed}"
+            for name, wanted in (("recipe", recipes[experiment.method]), ("data_source", mnist.source)):
+                if error is None and summary[name] != wanted:
+                    error = f"its folder {experiment.name} holds a run whose {name} is {summary[name]}, not {wanted}"
+            if error is None:
+                append_result(summary, path, history)
+                line = f"{title}: {100 * summary['test_accuracy']:.2f} %"
+            else:
+                failures.append(f"{title}: {error}")
+                line = f"{title}: failed"
+            left = (time.monotonic() - started) / number * (len(missing) - number)
+            left = f"about {left / 60:.0f} min left" if left > 90 else f"about {left:.0f} s left"
+            line = f"{number} of {len(missing)}  {line}  ({left})"
+            bar.update()
+            tqdm.write(line) if sys.stderr.isatty() else print(line, flush=True)
+    if failures:
+        raise RuntimeError("These runs failed; the others are recorded. " + "; ".join(failures))
+    results = load_results(path)
+    asked_for = set(keys.values())
+    return results[[tuple(map(str, key)) in asked_for for key in results[list(RUN_KEY)].itertuples(index=False)]]
+
+
+def run_experiment(experiment, runs_dir, source):
+    """Train one cell of a grid in its run folder, or finish it; a finished one is only read.
+
+    Args:
+        experiment: an `Experiment`.
+        runs_dir: path of the folder with the run folders.
+        source: which MNIST, see `load_mnist`.
+
+    Returns:
+        A pair: the run's summary, a dict, and its history, a list of dicts, one for each evaluation.
+    """
+    folder = pathlib.Path(runs_dir) / experiment.name
+    if not (folder / "summary.json").exists():
+        mnist = _load_once(source)
+        split = split_labeled(mnist.train_images, mnist.train_labels, experiment.labels_per_class, seed=experiment.seed)
+        train(
+            experiment.method,
+            split,
+            test_images=mnist.test_images,
+            test_labels=mnist.test_labels,
+            iterations=experiment.iterations,
+            seed=experiment.seed,
+            split_seed=experiment.seed,
+            output_dir=folder,
+            resume=bool(checkpoint_paths(folder)),
+            data_source=mnist.source,
+        )
+    with open(folder / "history.csv", newline="") as file:
+        history = list(csv.DictReader(file))
+    return json.loads((folder / "summary.json").read_text()), history
+
+
+def run_in_own_process(experiment, runs_dir, source):
+    """Do `run_experiment` in a new process, as each task of a cluster does; the arguments and the result are the same.
+
+    Keras draws its initial weights from Python's global random numbers, and the other threads of a Dask worker draw
+    from them too: trained inside the worker, a run would not be the one that its seed stands for. The new process ends
+    when this one does, so that no two processes ever train in one folder.
+
+    Raises:
+        RuntimeError: the process failed; the message is the last line that it printed.
+    """
+    job = {"experiment": asdict(experiment), "runs_dir": str(runs_dir), "source": str(source)}
+    command = [sys.executable, "-c", "from sgan_helpers import experiments; experiments._run_job_from_stdin()"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as process:
+        process.stdin.write(json.dumps(job) + "\n")
+        process.stdin.flush()  # and left open: its end tells the process that this one is gone
+        printed = process.stderr.read().strip().splitlines()
+        if process.wait():
+            raise RuntimeError(printed[-1] if printed else f"the process ended with status {process.returncode}")
+    return run_experiment(experiment, runs_dir, source)
+
+
+def _run_job_from_stdin():
+    job = json.loads(sys.stdin.readline())
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    run_experiment(Experiment(**job["experiment"]), job["runs_dir"], job["source"])
+
+
+def _exit_with_parent():
+    sys.stdin.read()  # returns when the other end is closed
+    os._exit(1)
+
+
+@functools.lru_cache(maxsize=1)
+def _load_once(source):
+    return load_mnist(source)
+
+
+def _run_here(experiments, runs_dir, source):
+    for experiment in experiments:
+        yield _outcome(experiment, functools.partial(run_experiment, experiment, runs_dir, source))
+
+
+def _run_on(client, experiments, runs_dir, source):
+    from dask.distributed import as_completed
+
+    with client:
+        futures = {}
+        for experiment in experiments:
+            key = f"{experiment.name} {runs_dir} {source}"  # two sweeps that ask for the same run share it
+            futures[client.submit(run_in_own_process, experiment, str(runs_dir), source, key=key)] = experiment
+        for future in as_completed(list(futures)):
+            yield _outcome(futures[future], future.result)
+
+
+def _outcome(experiment, result):
+    """Return (experiment, summary, history, None), or (experiment, None, None, what went wrong)."""
+    try:
+        return (experiment, *result(), None)
+    except Exception as error:  # A run may fail in any way; the other runs of the grid go on.
+        return experiment, None, None, f"{type(error).__name__}: {error}"
+
+
+def _connect(scheduler):
+    try:
+        from dask.distributed import Client
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "The 'scheduler' parameter of sweep needs dask.distributed: pip install distributed."
+        ) from error
+    try:
+        return Client(scheduler, timeout=CONNECT_SECONDS)
+    except (OSError, ValueError) as error:
+        raise ConnectionError(f"No Dask scheduler answers at {scheduler!r}.") from error
+
+
+def _key_of(experiment, recipe, data_source):
+    """Return what `RUN_KEY` will be in the row of an experiment, as strings."""
+    labels, seed = 10 * experiment.labels_per_class, experiment.seed
+    return tuple(map(str, (experiment.method, recipe, labels, seed, seed, experiment.iterations, data_source)))
+
+
+def _recipe_of(method):
+    """Return the recipe that `train` records for a method with its default settings and ten classes."""
+    return recipe_hash(method, build_model(method, seed=0), **defaults_of(method))
+
+
+def check_sweep_arguments(methods, labels_per_class, seeds, iterations, path, runs_dir, source, scheduler):
+    """Raise unless the arguments of `sweep` are valid; return the grid, in the order in which it is run."""
+    for name, values in (("methods", methods), ("labels_per_class", labels_per_class), ("seeds", seeds)):
+        if not isinstance(values, (tuple, list, range)) or not values or len(set(values)) < len(values):
+            raise ValueError(
+                f"The {name!r} parameter of sweep must be a sequence of at least one, none of them twice. "
+                f"Got {values!r} instead."
+            )
+    for method in methods:
+        check_choice("sweep", "methods", method, METHODS)
+    for count in labels_per_class:
+        check_int("sweep", "labels_per_class", count, 1)
+    for seed in seeds:
+        check_int("sweep", "seeds", seed, 0, MAX_SEED)
+    check_int("sweep", "iterations", iterations, 1)
+    check_path("sweep", "path", path)
+    check_path("sweep", "runs_dir", runs_dir)
+    check_path("sweep", "source", source)
+    if scheduler is not None:
+        check_type("sweep", "scheduler", scheduler, str)
+    _read_rows(path, COLUMNS)
+    _read_rows(history_path(path), HISTORY_COLUMNS)
+    grid = itertools.product(labels_per_class, seeds, methods)
+    return [Experiment(method, int(count), int(seed), int(iterations)) for count, seed, method in grid]
+
+
+def check_paired_arguments(results, method, baseline, confidence):
+    """Raise unless the arguments of `paired_difference` are valid."""
+    check_type("paired_difference", "results", results, pd.DataFrame)
+    missing = {"method", "labels", "split_seed", "init_seed", "test_accuracy"} - set(results.columns)
+    if missing:
+        raise ValueError(
+            "The 'results' parameter of paired_difference must be a table of runs. "
+            f"Got one without the column {min(missing)!r} instead."
+        )
+    for name, value in (("method", method), ("baseline", baseline)):
+        check_choice("paired_difference", name, value, sorted(set(results["method"])))
+    check_number("paired_difference", "confidence", confidence, 0, 1)
+    if results.duplicated(["method", "labels", "split_seed", "init_seed"]).any():
+        raise ValueError(
+            "The 'results' parameter of paired_difference must have one run for each method, number of labels and pair "
+            "of seeds. Got two: choose one recipe, data source and number of iterations first."
+        )
+
+
+def _load_table(path, columns):
+    table = pd.read_csv(path, dtype={"recipe": str})
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise ValueError(f"The file {str(path)!r} is no table of runs: it lacks the column {missing[0]!r}.")
+    return table
+
+
+def _read_rows(path, columns):
+    path = pathlib.Path(path)
+    if not path.exists():
+        return []
+    with open(path, newline="") as file:
+        reader = csv.DictReader(file)
+        found, rows = reader.fieldnames, list(reader)
+    if found and tuple(found) != columns:
+        raise ValueError(f"The file {str(path)!r} is no table of runs: its columns are not those of experiments.")
+    return rows
+
+
+def _replace_rows(path, columns, new):
+    """Put the rows of one run in the place of those it has in the CSV at `path`, or at its end."""
+    kept = [row for row in _read_rows(path, columns) if any(row[name] != new[0][name] for name in RUN_KEY)]
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, fieldnames=COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(buffer, fieldnames=columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows([*kept, *new])
+    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, buffer.getvalue().encode())

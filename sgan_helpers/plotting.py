@@ -15,7 +15,14 @@ plt.draw_if_interactive()
 
 STYLE = str(pathlib.Path(__file__).parent / "sgan.mplstyle")
 # Okabe and Ito's colours, which readers with any kind of colour vision can tell apart.
-COLORS = {"supervised": "#0072B2", "sgan": "#E69F00", "real": "#009E73", "generated": "#CC79A7"}
+COLORS = {
+    "supervised": "#0072B2",
+    "supervised-tuned": "#56B4E9",
+    "sgan": "#E69F00",
+    "real": "#009E73",
+    "generated": "#CC79A7",
+}
+MARKERS = {"supervised": "o", "supervised-tuned": "s", "sgan": "D"}
 LOSS_COLORS = {"class_loss": "sgan", "real_loss": "real", "fake_loss": "generated", "generator_loss": "supervised"}
 
 
@@ -178,6 +185,49 @@ def plot_seeds(accuracies, reference=None):
     return figure
 
 
+def plot_label_curve(accuracies, published=()):
+    """Draw test error against the number of labels, both logarithmic: each run, and a line through the means.
+
+    Args:
+        accuracies: dict from the name of a method in `MARKERS` to a dict from number of labels to a sequence of
+            fractions, one a run, each below 1.
+        published: sequence of (name, number of labels, error as a fraction) from the literature.
+
+    Returns:
+        The figure.
+    """
+    for name, runs in accuracies.items():
+        check_choice("plot_label_curve", "accuracies", name, MARKERS)
+        for labels, values in runs.items():
+            check_int("plot_label_curve", "accuracies", labels, 1)
+            values = np.asarray(values, np.float64)
+            if values.ndim != 1 or not len(values) or not ((values >= 0) & (values < 1)).all():
+                raise ValueError(
+                    "The 'accuracies' parameter of plot_label_curve must have fractions in [0, 1) for each number of "
+                    f"labels. Got {values} for {labels} labels of {name!r} instead."
+                )
+    with plt.style.context(STYLE):
+        figure, axis = plt.subplots(figsize=(6.4, 4.4))
+        for name, labels, error in published:
+            axis.plot(labels, 100 * error, "x", color="0.45")
+            axis.annotate(name, (labels, 100 * error), (6, -3), textcoords="offset points", fontsize=8, color="0.35")
+        for name, runs in accuracies.items():
+            labels = sorted(runs)
+            errors = [100 * (1 - np.asarray(runs[count], np.float64)) for count in labels]
+            style = {"color": COLORS[name], "marker": MARKERS[name]}
+            axis.plot(labels, [values.mean() for values in errors], label=name, **style)
+            for count, values in zip(labels, errors, strict=True):
+                axis.plot(np.full(len(values), count), values, linestyle="", markersize=3, alpha=0.5, **style)
+        axis.set(xscale="log", yscale="log", xlabel="labels", ylabel="test error (%)")
+        counts = sorted({count for runs in accuracies.values() for count in runs} | {row[1] for row in published})
+        axis.set_xticks(counts, [f"{count:,}" for count in counts])
+        axis.minorticks_off()
+        ticks = [tick for tick in (0.5, 1, 2, 5, 10, 20, 50, 100) if _in_range(tick, axis.get_ylim())]
+        axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+        axis.legend()
+    return figure
+
+
 def plot_confusion(confusion):
     """Draw a confusion matrix of counts: rows are the true digits, columns the predicted ones.
 
@@ -214,6 +264,10 @@ def check_samples(function, samples):
             f"The 'samples' parameter of {function} must be a uint8 array of shape (evaluations, N, 28, 28), none "
             f"of them 0. Got {array.dtype} of shape {array.shape} instead."
         )
+
+
+def _in_range(value, limits):
+    return limits[0] <= value <= limits[1]
 
 
 def _as_uint8(images):

@@ -1,15 +1,26 @@
 """The recorded results: one row a run, never two."""
 
+import numpy as np
+import pandas as pd
 import pytest
+from scipy import stats
 
-from sgan_helpers.experiments import COLUMNS, append_result, load_results, results_path
+from sgan_helpers.experiments import (
+    COLUMNS,
+    append_result,
+    history_path,
+    load_history,
+    load_results,
+    paired_difference,
+    results_path,
+)
 
 SUMMARY = {
     "method": "sgan",
     "recipe": "00001234",
     "labels": 1000,
     "seed": 3,
-    "split_seed": None,
+    "split_seed": 3,
     "iterations": 10,
     "test_accuracy": 0.5,
     "nll": 1.0,
@@ -35,6 +46,12 @@ def test_a_run_becomes_one_row_and_a_repeated_run_replaces_it(tmp_path):
     assert results.set_index("init_seed").loc[3, "test_accuracy"] == 0.75
     assert set(results["recipe"]) == {"00001234"}
     assert [path.name for path in tmp_path.iterdir()] == ["runs.csv"]
+
+
+def test_a_run_whose_split_nobody_recorded_is_no_result(tmp_path):
+    with pytest.raises(ValueError, match="needs the seed of its split: call train with split_seed"):
+        append_result({**SUMMARY, "split_seed": None}, tmp_path / "runs.csv")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_columns_are_read_as_what_they_are(tmp_path):
@@ -88,3 +105,68 @@ def test_the_package_comes_with_its_results():
     assert results_path("sgan-1000-0.weights.h5").stat().st_size > 100_000
     with pytest.raises(FileNotFoundError, match="absent.csv"):
         results_path("absent.csv")
+
+
+HISTORY = [{"iteration": 5, "test_accuracy": 0.4, "nll": 2, "ece": 0.2}, {"iteration": 10, **SUMMARY}]
+
+
+def test_the_history_of_a_run_is_replaced_with_the_run(tmp_path):
+    path = tmp_path / "runs.csv"
+    append_result(SUMMARY, path, HISTORY)
+    append_result({**SUMMARY, "seed": 4}, path, HISTORY[1:])
+    append_result(SUMMARY, path, [{**HISTORY[0], "test_accuracy": 0.45}])
+    history = load_history(history_path(path)).sort_values("init_seed")
+    assert history[["init_seed", "iteration", "test_accuracy"]].to_numpy().tolist() == [[3, 5, 0.45], [4, 10, 0.5]]
+    with pytest.raises(ValueError, match="without 'ece'"):
+        append_result({**SUMMARY, "seed": 5}, path, [{"iteration": 5, "test_accuracy": 0.4, "nll": 2}])
+    assert len(load_results(path)) == 2
+
+
+def runs_of(**accuracies):
+    """A table of runs with 100 labels: for each method the accuracies of seeds 0, 1, 2, …"""
+    rows = [
+        {"method": method, "labels": 100, "split_seed": seed, "init_seed": seed, "test_accuracy": accuracy}
+        for method, values in accuracies.items()
+        for seed, accuracy in enumerate(values)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_paired_differences_are_those_of_the_paired_t_test():
+    ours, theirs = [0.91, 0.82, 0.93, 0.95], [0.90, 0.80, 0.90, 0.88, 0.10]
+    row = paired_difference(runs_of(a=ours, b=theirs), "a", "b", confidence=0.9).loc[100]
+    expected = stats.ttest_rel(ours, theirs[:4]).confidence_interval(0.9)
+    assert row["pairs"] == 4
+    np.testing.assert_allclose([row["low"], row["high"]], [expected.low, expected.high])
+    np.testing.assert_allclose(row["mean"], np.mean(np.subtract(ours, theirs[:4])))
+    back = paired_difference(runs_of(a=ours, b=theirs), "b", "a", confidence=0.9).loc[100]
+    np.testing.assert_allclose([back["low"], back["high"]], [-expected.high, -expected.low])
+
+
+def test_one_pair_has_a_difference_and_no_interval():
+    row = paired_difference(runs_of(a=[0.9], b=[0.8]), "a", "b").loc[100]
+    assert np.isclose(row["mean"], 0.1) and np.isnan(row["low"]) and np.isnan(row["high"])
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"results": [1]}, TypeError, "'results' parameter of paired_difference must be a DataFrame"),
+        ({"results": pd.DataFrame({"method": ["a"]})}, ValueError, "without the column 'init_seed'"),
+        ({"method": "c"}, ValueError, "'method' parameter of paired_difference must be one of 'a', 'b'. Got 'c'"),
+        ({"baseline": None}, ValueError, "'baseline'.*Got None"),
+        ({"confidence": 95}, ValueError, r"'confidence'.*\(0, 1\). Got 95"),
+        ({"results": pd.concat([runs_of(a=[0.9], b=[0.8])] * 2)}, ValueError, "one run for each.*Got two"),
+    ],
+)
+def test_bad_arguments_of_paired_difference_are_named(change, error, message):
+    arguments = {"results": runs_of(a=[0.9, 0.8], b=[0.8, 0.8]), "method": "a", "baseline": "b", **change}
+    with pytest.raises(error, match=message):
+        paired_difference(**arguments)
+
+
+def test_methods_without_a_common_seed_have_an_empty_table():
+    results = runs_of(a=[0.9], b=[0.8])
+    results.loc[results["method"] == "b", ["split_seed", "init_seed"]] = 1
+    table = paired_difference(results, "a", "b")
+    assert len(table) == 0 and list(table.columns) == ["pairs", "mean", "low", "high"]

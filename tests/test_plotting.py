@@ -55,6 +55,19 @@ def test_curves_are_those_that_were_given():
     assert [label.get_text() for label in axis.get_yticklabels()] == ["supervised", "sgan"]
 
 
+def test_the_label_curve_goes_through_the_means_and_shows_every_run():
+    accuracies = {"supervised": {100: [0.8, 0.9], 1000: [0.95]}, "sgan": {100: [0.9], 1000: [0.98]}}
+    (axis,) = plotting.plot_label_curve(accuracies, published=[("a paper", 100, 0.01)]).axes
+    lines = {line.get_label(): line.get_xydata() for line in axis.lines if not line.get_label().startswith("_")}
+    np.testing.assert_allclose(lines["supervised"], [[100, 15], [1000, 5]])
+    np.testing.assert_allclose(lines["sgan"], [[100, 10], [1000, 2]])
+    drawn = np.concatenate([line.get_xydata() for line in axis.lines])
+    for point in ([100, 20], [100, 10], [100, 1]):
+        assert np.isclose(drawn, point).all(axis=1).any(), point
+    assert [text.get_text() for text in axis.texts] == ["a paper"]
+    assert axis.get_xscale() == axis.get_yscale() == "log"
+
+
 def test_the_confusion_matrix_shows_its_counts():
     axis = plotting.plot_confusion(np.array([[5, 1], [0, 7]])).axes[0]
     assert [text.get_text() for text in axis.texts] == ["5", "1", "7"]
@@ -98,6 +111,15 @@ DIGITS = SAMPLES[0]
         ),
         (lambda: plotting.plot_accuracy([1], {"gan": [0.5]}), "'accuracies' parameter of plot_accuracy.*Got 'gan'"),
         (lambda: plotting.plot_seeds({"gan": [0.5]}), "'accuracies' parameter of plot_seeds.*Got 'gan'"),
+        (
+            lambda: plotting.plot_label_curve({"gan": {100: [0.9]}}),
+            "'accuracies' parameter of plot_label_curve.*Got 'gan'",
+        ),
+        (
+            lambda: plotting.plot_label_curve({"sgan": {100: [90.0]}}),
+            r"'accuracies' parameter of plot_label_curve.*\[0, 1\).*Got \[90.\] for 100 labels of 'sgan'",
+        ),
+        (lambda: plotting.plot_label_curve({"sgan": {100: []}}), r"'accuracies'.*Got \[\] for 100 labels"),
         (lambda: plotting.plot_confusion([[1, 0], [0, 1]]), "'confusion' parameter of plot_confusion.*Got list"),
         (lambda: plotting.plot_confusion(np.ones((2, 3), int)), r"\(K, K\). Got shape \(2, 3\)"),
     ],

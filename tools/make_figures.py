@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from sgan_helpers import plotting
+from sgan_helpers.experiments import Experiment
 
 ROOT = pathlib.Path(__file__).parents[1]
 SHOWN = (1000, 4000, 10000)  # iterations whose digits are drawn
@@ -19,7 +20,11 @@ SHOWN = (1000, 4000, 10000)  # iterations whose digits are drawn
 
 def main():
     """Draw digits at three moments beside the accuracy curve."""
-    run = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "runs" / "results" / "sgan-1000-0"
+    run = (
+        pathlib.Path(sys.argv[1])
+        if len(sys.argv) > 1
+        else ROOT / "runs" / "results" / Experiment("sgan", 100, 0, 10000).name
+    )
     with open(run / "history.csv", newline="") as file:
         history = [(int(row["iteration"]), 100 * float(row["test_accuracy"])) for row in csv.DictReader(file)]
     samples = np.load(run / "samples.npz", allow_pickle=False)

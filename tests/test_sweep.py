@@ -1,0 +1,243 @@
+"""A sweep runs each cell of its grid once and records it once: here, interrupted, failing, and on a Dask cluster."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from sgan_helpers import experiments
+from sgan_helpers.__main__ import main
+from sgan_helpers.experiments import HISTORY_COLUMNS, history_path, load_history, load_results, sweep
+
+GRID = {"methods": ["supervised"], "labels_per_class": [2], "iterations": 2, "source": "sample"}
+
+
+def folders(tmp_path):
+    return {"path": tmp_path / "rows.csv", "runs_dir": tmp_path / "runs"}
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """Count the trainings: a list of (method, labels, seed), in their order."""
+    calls = []
+
+    def counted(method, split, **arguments):
+        calls.append((method, len(split.labeled_labels), arguments["seed"]))
+        return train(method, split, **arguments)
+
+    train = experiments.train
+    monkeypatch.setattr(experiments, "train", counted)
+    return calls
+
+
+def test_every_cell_is_run_once_and_recorded_once(tmp_path, trained, capsys):
+    grid = {**GRID, "methods": ["supervised", "supervised-tuned"], "labels_per_class": [1, 2]}
+    first = sweep(**grid, seeds=[0], **folders(tmp_path))
+    assert len(first) == len(trained) == len(set(trained)) == 4
+    both = sweep(**grid, seeds=[0, 1], **folders(tmp_path))
+    assert len(both) == len(trained) == len(set(trained)) == 8
+    assert (both["split_seed"] == both["init_seed"]).all()
+    assert sorted(set(both["labels"])) == [10, 20]
+    assert len(load_results(tmp_path / "rows.csv")) == 8
+    assert "8 runs, 4 of them recorded already" in capsys.readouterr().out
+    again = sweep(**grid, seeds=[1], **folders(tmp_path))
+    assert len(again) == 4 and set(again["init_seed"]) == {1} and len(trained) == 8
+
+
+def test_the_tests_along_the_way_are_recorded_with_their_run(tmp_path):
+    results = sweep(**GRID, seeds=[3], **folders(tmp_path))
+    history = load_history(history_path(tmp_path / "rows.csv"))
+    assert tuple(history.columns) == HISTORY_COLUMNS
+    assert history[["method", "labels", "init_seed", "iteration"]].to_numpy().tolist() == [["supervised", 20, 3, 2]]
+    assert history["test_accuracy"].tolist() == results["test_accuracy"].tolist()
+
+
+def test_a_stopped_sweep_goes_on_where_it_was(tmp_path, trained, monkeypatch):
+    grid = {**GRID, "seeds": [0, 1, 2], **folders(tmp_path)}
+    counted = experiments.train
+
+    def stopped(method, split, **arguments):
+        if arguments["seed"] == 1:
+            raise KeyboardInterrupt
+        return counted(method, split, **arguments)
+
+    monkeypatch.setattr(experiments, "train", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(**grid)
+    assert load_results(tmp_path / "rows.csv")["init_seed"].tolist() == [0]
+    monkeypatch.setattr(experiments, "train", counted)
+    assert sorted(sweep(**grid)["init_seed"]) == [0, 1, 2]
+    assert [seed for *_, seed in trained] == [0, 1, 2]
+
+
+def test_a_run_that_was_finished_but_not_recorded_is_read_and_not_repeated(tmp_path, trained):
+    grid = {**GRID, "seeds": [0], **folders(tmp_path)}
+    accuracy = sweep(**grid)["test_accuracy"].tolist()
+    (tmp_path / "rows.csv").unlink()
+    assert sweep(**grid)["test_accuracy"].tolist() == accuracy
+    assert len(trained) == 1
+
+
+def test_a_failed_run_is_named_and_the_others_go_on(tmp_path, trained, monkeypatch):
+    grid = {**GRID, "seeds": [0, 1, 2], **folders(tmp_path)}
+    counted = experiments.train
+
+    def failing(method, split, **arguments):
+        if arguments["seed"] == 1:
+            raise FloatingPointError("the loss is NaN")
+        return counted(method, split, **arguments)
+
+    monkeypatch.setattr(experiments, "train", failing)
+    with pytest.raises(RuntimeError, match="supervised, 20 labels, seed 1: FloatingPointError: the loss is NaN"):
+        sweep(**grid)
+    assert sorted(load_results(tmp_path / "rows.csv")["init_seed"]) == [0, 2]
+    monkeypatch.setattr(experiments, "train", counted)
+    assert len(sweep(**grid)) == 3
+
+
+def test_a_folder_with_a_run_of_another_recipe_is_not_recorded_as_this_one(tmp_path, monkeypatch):
+    grid = {**GRID, "seeds": [0], **folders(tmp_path)}
+    sweep(**grid)
+    monkeypatch.setattr(experiments, "recipe_hash", lambda *arguments, **settings: "another1")
+    with pytest.raises(RuntimeError, match="holds a run whose recipe is .*, not another1"):
+        sweep(**grid)
+    assert len(load_results(tmp_path / "rows.csv")) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"methods": ["svm"]}, "'methods' parameter of sweep must be one of 'supervised'.*Got 'svm'"),
+        ({"methods": "sgan"}, "'methods' parameter of sweep must be a sequence"),
+        ({"methods": []}, "'methods' parameter of sweep must be a sequence of at least one"),
+        ({"seeds": [0, 0]}, "'seeds' parameter of sweep .* none of them twice"),
+        ({"seeds": [-1]}, "'seeds' parameter of sweep must be an int in"),
+        ({"labels_per_class": [0]}, "'labels_per_class' parameter of sweep must be an int of at least 1"),
+        ({"labels_per_class": [401]}, r"'labels_per_class' parameter of sweep must be an int in \[1, 400\]"),
+        ({"iterations": 0}, "'iterations' parameter of sweep must be an int of at least 1"),
+        ({"scheduler": 8786}, "'scheduler' parameter of sweep must be a str"),
+        ({"source": ["sample"]}, "'source' parameter of sweep must be a path"),
+        ({"path": ""}, "'path' parameter of sweep must be a path"),
+    ],
+)
+def test_bad_arguments_are_named_before_any_work(tmp_path, trained, wrong, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        sweep(**{**GRID, "seeds": [0], **folders(tmp_path), **wrong})
+    assert trained == [] and list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_table_of_runs_is_left_alone(tmp_path, trained):
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match="no table of runs"):
+        sweep(**GRID, seeds=[0], **folders(tmp_path))
+    assert trained == [] and (tmp_path / "rows.csv").read_text() == "a,b\n1,2\n"
+
+
+def test_no_scheduler_at_the_address_is_one_clear_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(experiments, "CONNECT_SECONDS", 1)
+    arguments = ["--data", "sample", "--output", str(tmp_path / "rows.csv"), "--scheduler", "tcp://127.0.0.1:9"]
+    assert main(["sweep", *arguments]) == 1
+    message = capsys.readouterr().err
+    assert "error: No Dask scheduler answers at 'tcp://127.0.0.1:9'" in message and "Traceback" not in message
+
+
+def test_a_cluster_without_dask_is_one_clear_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "dask.distributed", None)
+    arguments = ["--data", "sample", "--output", str(tmp_path / "rows.csv"), "--scheduler", "tcp://127.0.0.1:9"]
+    assert main(["sweep", *arguments]) == 1
+    assert "needs dask.distributed: pip install distributed" in capsys.readouterr().err
+
+
+def test_a_run_in_its_own_process_reports_its_failure_and_its_result(tmp_path):
+    experiment = experiments.Experiment("supervised", 2, 0, 2)
+    with pytest.raises(RuntimeError, match="labels_per_class|per_class"):
+        experiments.run_in_own_process(experiments.Experiment("supervised", 401, 0, 2), tmp_path, "sample")
+    summary, history = experiments.run_in_own_process(experiment, tmp_path, "sample")
+    here, _ = experiments.run_experiment(experiment, tmp_path / "here", "sample")
+    assert summary["test_accuracy"] == here["test_accuracy"] and summary["nll"] == here["nll"]
+    assert [row["iteration"] for row in history] == ["2"]
+
+
+def test_a_run_in_its_own_process_ends_with_the_process_that_asked_for_it(tmp_path):
+    parent = (
+        "from sgan_helpers.experiments import Experiment, run_in_own_process\n"
+        f"run_in_own_process(Experiment('supervised', 2, 0, 1000000), {str(tmp_path)!r}, 'sample')"
+    )
+    process = subprocess.Popen([sys.executable, "-c", parent], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    (training,) = psutil.Process(process.pid).children()
+    process.kill()
+    process.wait()
+    training.wait(timeout=20)
+    assert not training.is_running()
+
+
+def test_the_command_prints_the_table_and_draws_the_curve(tmp_path, capsys):
+    table = tmp_path / "rows.csv"
+    arguments = ["--methods", "supervised", "supervised-tuned", "--labels-per-class", "2", "--seeds", "0", "1"]
+    arguments += ["--iterations", "2", "--data", "sample", "--output", str(table), "--runs", str(tmp_path / "runs")]
+    assert main(["sweep", *arguments]) == 0
+    shown = capsys.readouterr().out
+    assert "supervised-tuned minus supervised, paired by seed" in shown
+    mean = 100 * load_results(table).query("method == 'supervised'")["test_accuracy"].mean()
+    assert f"supervised {mean:.2f} ± " in " ".join(shown.split())
+    assert table.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_sweep_on_a_cluster_survives_a_killed_worker_and_equals_the_local_one(tmp_path):
+    """A scheduler and two workers, each a process of its own; one worker is killed in the middle of a run."""
+    scheduler_file = tmp_path / "scheduler.json"
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    processes = []
+
+    def start(*arguments):
+        log = open(tmp_path / f"log-{len(processes)}.txt", "w")  # noqa: SIM115
+        process = subprocess.Popen(
+            [sys.executable, "-m", *arguments], stdout=log, stderr=log, cwd=tmp_path, env=environment
+        )
+        log.close()
+        processes.append(process)
+        return process
+
+    def wait_until(condition, what):
+        deadline = time.monotonic() + 240
+        while not condition():
+            logs = "\n".join(path.read_text()[-1500:] for path in sorted(tmp_path.glob("log-*.txt")))
+            assert time.monotonic() < deadline, f"{what} never happened:\n{logs}"
+            time.sleep(0.05)
+
+    def started_runs():
+        return [folder for folder in (tmp_path / "runs").glob("*") if not (folder / "summary.json").exists()]
+
+    grid = ["--methods", "supervised", "--labels-per-class", "2", "--seeds", *"01234", "--iterations", "200"]
+    grid += ["--data", "sample", "--runs", str(tmp_path / "runs")]
+    try:
+        host = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+        start("distributed.cli.dask_scheduler", *host, "--scheduler-file", str(scheduler_file))
+        wait_until(scheduler_file.exists, "the start of the scheduler")
+        worker = ["--scheduler-file", str(scheduler_file), "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+        victim = start("distributed.cli.dask_worker", *worker)
+        start("distributed.cli.dask_worker", *worker)
+        address = experiments.json.loads(scheduler_file.read_text())["address"]
+        client = start("sgan_helpers", "sweep", *grid, "--output", str(tmp_path / "rows.csv"), "--scheduler", address)
+        wait_until(lambda: len(started_runs()) == 2, "two runs at a time")
+        victim.send_signal(signal.SIGKILL)
+        rows_at_kill = len(load_results(tmp_path / "rows.csv")) if (tmp_path / "rows.csv").exists() else 0
+        assert client.wait(timeout=240) == 0, (tmp_path / "log-3.txt").read_text()[-3000:]
+        assert victim.wait(timeout=10) == -signal.SIGKILL
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    assert rows_at_kill < 5
+    columns = ["method", "recipe", "labels", "split_seed", "init_seed", "iterations", "test_accuracy", "nll", "ece"]
+    on_cluster = load_results(tmp_path / "rows.csv")[columns].sort_values("init_seed", ignore_index=True)
+    local = sweep(["supervised"], [2], range(5), iterations=200, source="sample", **folders(tmp_path / "local"))
+    assert len(on_cluster) == 5
+    assert on_cluster.equals(local[columns].sort_values("init_seed", ignore_index=True))
