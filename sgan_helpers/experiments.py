@@ -1,4 +1,7 @@
-"""A grid of runs, here or on a Dask cluster, and the recorded results: run, resume, record, read, compare."""
+"""A grid of runs, here or on a Dask cluster, and the recorded results: run, resume, record, read, compare.
+
+What needs TensorFlow is imported where it is used: reading results, or a Dask scheduler, should not wait for it.
+"""
 
 import csv
 import functools
@@ -19,8 +22,6 @@ from tqdm import tqdm
 
 from sgan_helpers.checkpoints import checkpoint_paths, write_atomically
 from sgan_helpers.checks import check_choice, check_int, check_number, check_path, check_type
-from sgan_helpers.data import MAX_SEED, load_mnist, split_labeled
-from sgan_helpers.training import METHODS, build_model, defaults_of, recipe_hash, train
 
 COLUMNS = (
     "method",
@@ -265,6 +266,9 @@ def run_experiment(experiment, runs_dir, source):
     Returns:
         A pair: the run's summary, a dict, and its history, a list of dicts, one for each evaluation.
     """
+    from sgan_helpers.data import split_labeled
+    from sgan_helpers.training import train
+
     folder = pathlib.Path(runs_dir) / experiment.name
     if not (folder / "summary.json").exists():
         mnist = _load_once(source)
@@ -281,6 +285,10 @@ def run_experiment(experiment, runs_dir, source):
             resume=bool(checkpoint_paths(folder)),
             data_source=mnist.source,
         )
+    return _read_run(folder)
+
+
+def _read_run(folder):
     with open(folder / "history.csv", newline="") as file:
         history = list(csv.DictReader(file))
     return json.loads((folder / "summary.json").read_text()), history
@@ -296,6 +304,9 @@ def run_in_own_process(experiment, runs_dir, source):
     Raises:
         RuntimeError: the process failed; the message is the last line that it printed.
     """
+    folder = pathlib.Path(runs_dir) / experiment.name
+    if (folder / "summary.json").exists():
+        return _read_run(folder)
     job = {"experiment": asdict(experiment), "runs_dir": str(runs_dir), "source": str(source)}
     command = [sys.executable, "-c", "from sgan_helpers import experiments; experiments._run_job_from_stdin()"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
@@ -305,7 +316,7 @@ def run_in_own_process(experiment, runs_dir, source):
         printed = process.stderr.read().strip().splitlines()
         if process.wait():
             raise RuntimeError(printed[-1] if printed else f"the process ended with status {process.returncode}")
-    return run_experiment(experiment, runs_dir, source)
+    return _read_run(folder)
 
 
 def _run_job_from_stdin():
@@ -321,6 +332,8 @@ def _exit_with_parent():
 
 @functools.lru_cache(maxsize=1)
 def _load_once(source):
+    from sgan_helpers.data import load_mnist
+
     return load_mnist(source)
 
 
@@ -370,11 +383,16 @@ def _key_of(experiment, recipe, data_source):
 
 def _recipe_of(method):
     """Return the recipe that `train` records for a method with its default settings and ten classes."""
+    from sgan_helpers.training import build_model, defaults_of, recipe_hash
+
     return recipe_hash(method, build_model(method, seed=0), **defaults_of(method))
 
 
 def check_sweep_arguments(methods, labels_per_class, seeds, iterations, path, runs_dir, source, scheduler):
     """Raise unless the arguments of `sweep` are valid; return the grid, in the order in which it is run."""
+    from sgan_helpers.data import MAX_SEED
+    from sgan_helpers.training import METHODS
+
     for name, values in (("methods", methods), ("labels_per_class", labels_per_class), ("seeds", seeds)):
         if not isinstance(values, (tuple, list, range)) or not values or len(set(values)) < len(values):
             raise ValueError(

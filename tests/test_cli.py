@@ -21,11 +21,11 @@ def test_help_answers_without_waiting_for_tensorflow():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
     text = build_parser().format_help()
-    for word in ("train", "evaluate", "data", "examples:", "labelled"):
+    for word in ("train", "sweep", "evaluate", "data", "examples:", "labelled"):
         assert word in text
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "data"])
+@pytest.mark.parametrize("command", ["train", "sweep", "evaluate", "data"])
 def test_every_command_has_a_help(command, capsys):
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])

@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from sgan_helpers import experiments
+from sgan_helpers import experiments, training
 from sgan_helpers.__main__ import main
 from sgan_helpers.experiments import HISTORY_COLUMNS, history_path, load_history, load_results, sweep
 
@@ -29,8 +29,8 @@ def trained(monkeypatch):
         calls.append((method, len(split.labeled_labels), arguments["seed"]))
         return train(method, split, **arguments)
 
-    train = experiments.train
-    monkeypatch.setattr(experiments, "train", counted)
+    train = training.train
+    monkeypatch.setattr(training, "train", counted)
     return calls
 
 
@@ -58,18 +58,18 @@ def test_the_tests_along_the_way_are_recorded_with_their_run(tmp_path):
 
 def test_a_stopped_sweep_goes_on_where_it_was(tmp_path, trained, monkeypatch):
     grid = {**GRID, "seeds": [0, 1, 2], **folders(tmp_path)}
-    counted = experiments.train
+    counted = training.train
 
     def stopped(method, split, **arguments):
         if arguments["seed"] == 1:
             raise KeyboardInterrupt
         return counted(method, split, **arguments)
 
-    monkeypatch.setattr(experiments, "train", stopped)
+    monkeypatch.setattr(training, "train", stopped)
     with pytest.raises(KeyboardInterrupt):
         sweep(**grid)
     assert load_results(tmp_path / "rows.csv")["init_seed"].tolist() == [0]
-    monkeypatch.setattr(experiments, "train", counted)
+    monkeypatch.setattr(training, "train", counted)
     assert sorted(sweep(**grid)["init_seed"]) == [0, 1, 2]
     assert [seed for *_, seed in trained] == [0, 1, 2]
 
@@ -84,25 +84,25 @@ def test_a_run_that_was_finished_but_not_recorded_is_read_and_not_repeated(tmp_p
 
 def test_a_failed_run_is_named_and_the_others_go_on(tmp_path, trained, monkeypatch):
     grid = {**GRID, "seeds": [0, 1, 2], **folders(tmp_path)}
-    counted = experiments.train
+    counted = training.train
 
     def failing(method, split, **arguments):
         if arguments["seed"] == 1:
             raise FloatingPointError("the loss is NaN")
         return counted(method, split, **arguments)
 
-    monkeypatch.setattr(experiments, "train", failing)
+    monkeypatch.setattr(training, "train", failing)
     with pytest.raises(RuntimeError, match="supervised, 20 labels, seed 1: FloatingPointError: the loss is NaN"):
         sweep(**grid)
     assert sorted(load_results(tmp_path / "rows.csv")["init_seed"]) == [0, 2]
-    monkeypatch.setattr(experiments, "train", counted)
+    monkeypatch.setattr(training, "train", counted)
     assert len(sweep(**grid)) == 3
 
 
 def test_a_folder_with_a_run_of_another_recipe_is_not_recorded_as_this_one(tmp_path, monkeypatch):
     grid = {**GRID, "seeds": [0], **folders(tmp_path)}
     sweep(**grid)
-    monkeypatch.setattr(experiments, "recipe_hash", lambda *arguments, **settings: "another1")
+    monkeypatch.setattr(training, "recipe_hash", lambda *arguments, **settings: "another1")
     with pytest.raises(RuntimeError, match="holds a run whose recipe is .*, not another1"):
         sweep(**grid)
     assert len(load_results(tmp_path / "rows.csv")) == 1
