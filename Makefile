@@ -47,7 +47,7 @@ train: $(READY)  ## train the book's SGAN into runs/first; after Ctrl-C the same
 results: $(READY)  ## run what is missing of the recorded grid (hours on two cores; can be stopped and resumed)
 	$(BIN)/python tools/record_results.py
 
-figures: $(READY)  ## draw the picture of the intro from the recorded run with seed 0
+figures: $(READY)  ## draw the picture of the intro, and keep chapter 5's weights, from the run of `make train`
 	$(BIN)/python tools/make_figures.py
 
 repository: $(READY)  ## write the repository's name into every link: make repository REPO=owner/name

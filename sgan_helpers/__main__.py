@@ -169,14 +169,14 @@ def sweep_command(options):
     accuracies = {}
     for (labels, method), runs in results.groupby(["labels", "method"], sort=True)["test_accuracy"]:
         accuracies.setdefault(method, {})[labels] = runs.to_numpy()
-        print(f"{labels:6,} labels  {method:17s} {100 * runs.mean():6.2f} ± {100 * runs.std():.2f} ({len(runs)})")
+        deviation = f" ± {100 * runs.std():.2f}" if len(runs) > 1 else ""
+        print(f"{labels:6,} labels  {method:17s} {100 * runs.mean():6.2f}{deviation} ({len(runs)})")
     for method in options.methods:
         if method != "supervised" and "supervised" in options.methods and len(options.seeds) > 1:
             print(f"\n{method} minus supervised, paired by seed, in percentage points, 95 % interval")
             for labels, row in paired_difference(results, method, "supervised").iterrows():
-                print(
-                    f"{labels:6,} labels  {100 * row['mean']:+.2f}, {100 * row['low']:+.2f} to {100 * row['high']:+.2f}"
-                )
+                mean, low, high = 100 * row[["mean", "low", "high"]]
+                print(f"{labels:6,} labels  {mean:+.2f}, {low:+.2f} to {high:+.2f}")
     picture = pathlib.Path(options.output).with_suffix(".png")
     plotting.plot_label_curve(accuracies).savefig(picture)
     print(f"\nThe rows are in {options.output}, a picture of them in {picture}.")

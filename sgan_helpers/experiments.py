@@ -3,6 +3,7 @@
 What needs TensorFlow is imported where it is used: reading results, or a Dask scheduler, should not wait for it.
 """
 
+import contextlib
 import csv
 import functools
 import io
@@ -17,6 +18,7 @@ import time
 from dataclasses import asdict, dataclass
 
 import pandas as pd
+from filelock import FileLock
 from scipy import stats
 from tqdm import tqdm
 
@@ -42,12 +44,9 @@ COLUMNS = (
     "numpy",
     "date",
 )
-HISTORY_COLUMNS = (
-    *("method", "recipe", "labels", "split_seed", "init_seed", "iterations", "data_source"),
-    *("iteration", "test_accuracy", "nll", "ece"),
-)
-CONNECT_SECONDS = 10  # how long a Dask scheduler has to answer
 RUN_KEY = ("method", "recipe", "labels", "split_seed", "init_seed", "iterations", "data_source")
+HISTORY_COLUMNS = (*RUN_KEY, "iteration", "test_accuracy", "nll", "ece")
+CONNECT_SECONDS = 10  # how long a Dask scheduler has to answer
 
 
 def results_path(name="runs.csv"):
@@ -112,10 +111,11 @@ def paired_difference(results, method, baseline, confidence=0.95):
 
     Returns:
         A `pandas.DataFrame` indexed by `labels`: `pairs` (their number), `mean`, `low`, `high`, fractions. With one
-        pair, or where all differences are equal, there is no interval and `low` and `high` are NaN.
+        pair there is no interval, and `low` and `high` are NaN.
 
     Raises:
-        TypeError, ValueError: `results` is no table, a method is not in it, or it has two runs for one cell.
+        TypeError, ValueError: `results` is no table of runs, a method is not in it, or it mixes runs that cannot be
+            compared: two for one cell, or several data sources or numbers of iterations.
 
     Source: Student (1908), "The probable error of a mean".
     """
@@ -124,8 +124,9 @@ def paired_difference(results, method, baseline, confidence=0.95):
     differences = (pairs[method] - pairs[baseline]).dropna()
     rows = []
     for labels, values in differences.groupby(level="labels"):
-        low, high = stats.t.interval(confidence, len(values) - 1, values.mean(), values.sem())
-        rows.append({"labels": labels, "pairs": len(values), "mean": values.mean(), "low": low, "high": high})
+        mean = values.mean()
+        half_width = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * values.sem()
+        rows.append([labels, len(values), mean, mean - half_width, mean + half_width])
     return pd.DataFrame(rows, columns=["labels", "pairs", "mean", "low", "high"]).set_index("labels")
 
 
@@ -152,10 +153,12 @@ def append_result(summary, path, history=()):
             "The 'summary' parameter of append_result must be the contents of a run's summary.json. "
             f"Got one without {error} instead."
         ) from error
-    _read_rows(path, COLUMNS)
-    if tests:
-        _replace_rows(history_path(path), HISTORY_COLUMNS, tests)
-    _replace_rows(path, COLUMNS, [new])
+    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{path}.lock"):  # another sweep may write to the same table
+        _read_rows(path, COLUMNS)
+        if tests:
+            _replace_rows(history_path(path), HISTORY_COLUMNS, tests)
+        _replace_rows(path, COLUMNS, [new])
 
 
 def history_path(path):
@@ -166,17 +169,39 @@ def history_path(path):
 
 @dataclass(frozen=True)
 class Experiment:
-    """One cell of a grid: a method, the labels of each class, and one seed for the split and for everything else."""
+    """One cell of a grid: a method, the labels of each class, and one seed for the split and for everything else.
+
+    Attributes:
+        method: str, see `train`.
+        labels_per_class: int.
+        seed: int.
+        iterations: int.
+        recipe: str, the recipe that the method must have where it runs.
+        data_source: "full" or "sample", the data that must be found where it runs.
+    """
 
     method: str
     labels_per_class: int
     seed: int
     iterations: int
+    recipe: str
+    data_source: str
 
     @property
     def name(self):
-        """The name of its run folder; a run of another length is another run."""
-        return f"{self.method}-{self.labels_per_class}-per-class-seed-{self.seed}-{self.iterations}-iterations"
+        """The name of its run folder: whatever makes it another run makes it another folder."""
+        run = f"{self.method}-{self.labels_per_class}-per-class-seed-{self.seed}-{self.iterations}-iterations"
+        return f"{run}-{self.recipe}-{self.data_source}"
+
+    @property
+    def key(self):
+        """What `RUN_KEY` is in its row, as strings."""
+        labels = 10 * self.labels_per_class
+        key = (self.method, self.recipe, labels, self.seed, self.seed, self.iterations, self.data_source)
+        return tuple(map(str, key))
+
+    def __str__(self):
+        return f"{self.method}, {10 * self.labels_per_class:,} labels, seed {self.seed}"
 
 
 def sweep(
@@ -215,44 +240,50 @@ def sweep(
         ConnectionError: no scheduler answers at that address.
         RuntimeError: some runs failed; those that did not are recorded.
     """
-    experiments = check_sweep_arguments(methods, labels_per_class, seeds, iterations, path, runs_dir, source, scheduler)
+    check_sweep_arguments(methods, labels_per_class, seeds, iterations, path, runs_dir, source, scheduler)
     mnist = _load_once(source)
-    smallest = int(pd.Series(mnist.train_labels).value_counts().min())
+    counts = pd.Series(mnist.train_labels).value_counts()
+    most = int(counts.min()) - int(counts.nunique() == 1)  # an image of some class must stay without its label
     for count in labels_per_class:
-        check_int("sweep", "labels_per_class", count, 1, smallest)
+        check_int("sweep", "labels_per_class", count, 1, most)
     recipes = {method: _recipe_of(method) for method in methods}
-    keys = {experiment: _key_of(experiment, recipes[experiment.method], mnist.source) for experiment in experiments}
+    experiments = [
+        Experiment(method, int(count), int(seed), int(iterations), recipes[method], mnist.source)
+        for count, seed, method in itertools.product(labels_per_class, seeds, methods)
+    ]
     recorded = {tuple(row[column] for column in RUN_KEY) for row in _read_rows(path, COLUMNS)}
-    missing = [experiment for experiment in experiments if keys[experiment] not in recorded]
+    missing = [experiment for experiment in experiments if experiment.key not in recorded]
     print(f"{len(experiments)} runs, {len(experiments) - len(missing)} of them recorded already in {path}", flush=True)
-    if scheduler is None:
+    if scheduler is None or not missing:
         runs = _run_here(missing, runs_dir, source)
     else:
         runs = _run_on(_connect(scheduler), missing, runs_dir, source)
+    _record(runs, len(missing), path)
+    results = load_results(path)
+    asked_for = {experiment.key for experiment in experiments}
+    return results[[tuple(map(str, key)) in asked_for for key in results[list(RUN_KEY)].itertuples(index=False)]]
+
+
+def _record(runs, count, path):
+    """Append each of `count` runs to the CSV as it finishes; raise at the end if any of them failed."""
     failures = []
     started = time.monotonic()
-    with tqdm(total=len(missing), unit="run", disable=not sys.stderr.isatty()) as bar:
+    in_terminal = sys.stderr.isatty()
+    with tqdm(total=count, unit="run", disable=not in_terminal) as bar:
         for number, (experiment, summary, history, error) in enumerate(runs, start=1):
-            title = f"{experiment.method}, {10 * experiment.labels_per_class:,} labels, seed {experiment.seed}"
-            for name, wanted in (("recipe", recipes[experiment.method]), ("data_source", mnist.source)):
-                if error is None and summary[name] != wanted:
-                    error = f"its folder {experiment.name} holds a run whose {name} is {summary[name]}, not {wanted}"
             if error is None:
                 append_result(summary, path, history)
-                line = f"{title}: {100 * summary['test_accuracy']:.2f} %"
+                outcome = f"{100 * summary['test_accuracy']:.2f} %"
             else:
-                failures.append(f"{title}: {error}")
-                line = f"{title}: failed"
-            left = (time.monotonic() - started) / number * (len(missing) - number)
+                failures.append(f"{experiment}: {error}")
+                outcome = "failed"
+            left = (time.monotonic() - started) / number * (count - number)
             left = f"about {left / 60:.0f} min left" if left > 90 else f"about {left:.0f} s left"
-            line = f"{number} of {len(missing)}  {line}  ({left})"
+            line = f"{number} of {count}  {experiment}: {outcome}  ({left})"
             bar.update()
-            tqdm.write(line) if sys.stderr.isatty() else print(line, flush=True)
+            tqdm.write(line) if in_terminal else print(line, flush=True)
     if failures:
         raise RuntimeError("These runs failed; the others are recorded. " + "; ".join(failures))
-    results = load_results(path)
-    asked_for = set(keys.values())
-    return results[[tuple(map(str, key)) in asked_for for key in results[list(RUN_KEY)].itertuples(index=False)]]
 
 
 def run_experiment(experiment, runs_dir, source):
@@ -265,13 +296,26 @@ def run_experiment(experiment, runs_dir, source):
 
     Returns:
         A pair: the run's summary, a dict, and its history, a list of dicts, one for each evaluation.
+
+    Raises:
+        ValueError: the package here has another recipe for the method, or finds other data, than `experiment` says.
     """
     from sgan_helpers.data import split_labeled
     from sgan_helpers.training import train
 
     folder = pathlib.Path(runs_dir) / experiment.name
-    if not (folder / "summary.json").exists():
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "running.lock"):  # whoever comes second waits, and finds the run finished
+        if (folder / "summary.json").exists():
+            return _read_run(folder)
         mnist = _load_once(source)
+        found = {"recipe": _recipe_of(experiment.method), "data_source": mnist.source}
+        for name, value in found.items():
+            if value != getattr(experiment, name):
+                raise ValueError(
+                    f"The sweep wants runs whose {name} is {getattr(experiment, name)!r}. Where this one is to run, it "
+                    f"would be {value!r}: is it another version of the package, or is the whole of MNIST not there?"
+                )
         split = split_labeled(mnist.train_images, mnist.train_labels, experiment.labels_per_class, seed=experiment.seed)
         train(
             experiment.method,
@@ -285,7 +329,7 @@ def run_experiment(experiment, runs_dir, source):
             resume=bool(checkpoint_paths(folder)),
             data_source=mnist.source,
         )
-    return _read_run(folder)
+        return _read_run(folder)
 
 
 def _read_run(folder):
@@ -299,7 +343,7 @@ def run_in_own_process(experiment, runs_dir, source):
 
     Keras draws its initial weights from Python's global random numbers, and the other threads of a Dask worker draw
     from them too: trained inside the worker, a run would not be the one that its seed stands for. The new process ends
-    when this one does, so that no two processes ever train in one folder.
+    when this one does.
 
     Raises:
         RuntimeError: the process failed; the message is the last line that it printed.
@@ -311,8 +355,9 @@ def run_in_own_process(experiment, runs_dir, source):
     command = [sys.executable, "-c", "from sgan_helpers import experiments; experiments._run_job_from_stdin()"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, text=True, **pipes) as process:
-        process.stdin.write(json.dumps(job) + "\n")
-        process.stdin.flush()  # and left open: its end tells the process that this one is gone
+        with contextlib.suppress(BrokenPipeError):  # it failed at its start, and says why below
+            process.stdin.write(json.dumps(job) + "\n")
+            process.stdin.flush()  # and left open: its end tells the process that this one is gone
         printed = process.stderr.read().strip().splitlines()
         if process.wait():
             raise RuntimeError(printed[-1] if printed else f"the process ended with status {process.returncode}")
@@ -375,12 +420,6 @@ def _connect(scheduler):
         raise ConnectionError(f"No Dask scheduler answers at {scheduler!r}.") from error
 
 
-def _key_of(experiment, recipe, data_source):
-    """Return what `RUN_KEY` will be in the row of an experiment, as strings."""
-    labels, seed = 10 * experiment.labels_per_class, experiment.seed
-    return tuple(map(str, (experiment.method, recipe, labels, seed, seed, experiment.iterations, data_source)))
-
-
 def _recipe_of(method):
     """Return the recipe that `train` records for a method with its default settings and ten classes."""
     from sgan_helpers.training import build_model, defaults_of, recipe_hash
@@ -389,14 +428,14 @@ def _recipe_of(method):
 
 
 def check_sweep_arguments(methods, labels_per_class, seeds, iterations, path, runs_dir, source, scheduler):
-    """Raise unless the arguments of `sweep` are valid; return the grid, in the order in which it is run."""
+    """Raise unless the arguments of `sweep` are valid."""
     from sgan_helpers.data import MAX_SEED
     from sgan_helpers.training import METHODS
 
     for name, values in (("methods", methods), ("labels_per_class", labels_per_class), ("seeds", seeds)):
-        if not isinstance(values, (tuple, list, range)) or not values or len(set(values)) < len(values):
+        if not isinstance(values, (tuple, list, range)) or len(values) == 0:
             raise ValueError(
-                f"The {name!r} parameter of sweep must be a sequence of at least one, none of them twice. "
+                f"The {name!r} parameter of sweep must be a tuple, list or range with something in it. "
                 f"Got {values!r} instead."
             )
     for method in methods:
@@ -405,16 +444,28 @@ def check_sweep_arguments(methods, labels_per_class, seeds, iterations, path, ru
         check_int("sweep", "labels_per_class", count, 1)
     for seed in seeds:
         check_int("sweep", "seeds", seed, 0, MAX_SEED)
+    for name, values in (("methods", methods), ("labels_per_class", labels_per_class), ("seeds", seeds)):
+        if len(set(values)) < len(values):
+            raise ValueError(f"The {name!r} parameter of sweep must have nothing twice. Got {values!r} instead.")
     check_int("sweep", "iterations", iterations, 1)
-    check_path("sweep", "path", path)
-    check_path("sweep", "runs_dir", runs_dir)
     check_path("sweep", "source", source)
     if scheduler is not None:
         check_type("sweep", "scheduler", scheduler, str)
+    _check_writable("path", path, pathlib.Path(path).parent if path else path)
+    _check_writable("runs_dir", runs_dir, runs_dir)
     _read_rows(path, COLUMNS)
     _read_rows(history_path(path), HISTORY_COLUMNS)
-    grid = itertools.product(labels_per_class, seeds, methods)
-    return [Experiment(method, int(count), int(seed), int(iterations)) for count, seed, method in grid]
+
+
+def _check_writable(name, value, folder):
+    """Raise unless `value` is a path and files can be made in `folder`, or in a new folder below one that exists."""
+    check_path("sweep", name, value)
+    folder = pathlib.Path(folder).absolute()
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    if not existing.is_dir():
+        raise NotADirectoryError(f"The {name!r} parameter of sweep must lie in a folder. Got {str(value)!r} instead.")
+    if not os.access(existing, os.W_OK) or (name == "path" and pathlib.Path(value).is_dir()):
+        raise PermissionError(f"The {name!r} parameter of sweep must be writable. Got {str(value)!r} instead.")
 
 
 def check_paired_arguments(results, method, baseline, confidence):
@@ -428,11 +479,22 @@ def check_paired_arguments(results, method, baseline, confidence):
         )
     for name, value in (("method", method), ("baseline", baseline)):
         check_choice("paired_difference", name, value, sorted(set(results["method"])))
+    if method == baseline:
+        raise ValueError(
+            f"The 'baseline' parameter of paired_difference must be another method than {method!r}. Got the same."
+        )
     check_number("paired_difference", "confidence", confidence, 0, 1)
+    compared = results[results["method"].isin([method, baseline])]
+    for column in {"data_source", "iterations"} & set(results.columns):
+        if compared[column].nunique() > 1:
+            raise ValueError(
+                f"The 'results' parameter of paired_difference must have one {column} only. "
+                f"Got {', '.join(map(str, sorted(compared[column].unique())))}: choose one first."
+            )
     if results.duplicated(["method", "labels", "split_seed", "init_seed"]).any():
         raise ValueError(
             "The 'results' parameter of paired_difference must have one run for each method, number of labels and pair "
-            "of seeds. Got two: choose one recipe, data source and number of iterations first."
+            "of seeds. Got two: choose one recipe first."
         )
 
 
@@ -452,7 +514,10 @@ def _read_rows(path, columns):
         reader = csv.DictReader(file)
         found, rows = reader.fieldnames, list(reader)
     if found and tuple(found) != columns:
-        raise ValueError(f"The file {str(path)!r} is no table of runs: its columns are not those of experiments.")
+        raise ValueError(
+            f"The file {str(path)!r} is no table of runs: its columns must be {', '.join(columns)}. "
+            f"Got {', '.join(found)} instead."
+        )
     return rows
 
 
@@ -463,5 +528,4 @@ def _replace_rows(path, columns, new):
     writer = csv.DictWriter(buffer, fieldnames=columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows([*kept, *new])
-    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, buffer.getvalue().encode())

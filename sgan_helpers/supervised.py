@@ -87,7 +87,6 @@ class TunedSupervised(keras.Model):
     """
 
     loss_names = ("class_loss",)
-    recipe = {"distortion": DISTORTION, "average_decay": AVERAGE_DECAY}
 
     def __init__(self, class_discriminator, trained_discriminator, *, seed, learning_rate, beta_1):
         check_type("TunedSupervised", "class_discriminator", class_discriminator, keras.Model)
@@ -104,6 +103,11 @@ class TunedSupervised(keras.Model):
         self.optimizers = [self.class_optimizer]
         self.loss_trackers = [LossTracker(name) for name in self.loss_names]
         self.built = True
+
+    @property
+    def recipe(self):
+        """What this method has in its recipe beside networks and optimiser."""
+        return {"distortion": DISTORTION, "average_decay": AVERAGE_DECAY}
 
     def train_step(self, data):
         """Run one iteration: one update on one distorted labelled batch, then move the average."""

@@ -195,6 +195,8 @@ def train(
         if generator is not None:
             _save_weights(generator, folder / "generator.weights.h5")
         checkpoints.write_atomically(folder / "summary.json", (json.dumps(summary, indent=2) + "\n").encode())
+        if interrupt.is_set():  # Ctrl-C in the last steps: whoever called may have more to do, and should not do it.
+            raise KeyboardInterrupt(f"Stopped at the last iteration; the run in {str(folder)!r} is finished.")
     return TrainingRun(
         class_discriminator=model.class_discriminator,
         generator=generator,

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from sgan_helpers import data, training
-from sgan_helpers.__main__ import build_parser, main
+from sgan_helpers.__main__ import METHODS, build_parser, main
 
 
 def test_help_answers_without_waiting_for_tensorflow():
@@ -23,6 +23,10 @@ def test_help_answers_without_waiting_for_tensorflow():
     text = build_parser().format_help()
     for word in ("train", "sweep", "evaluate", "data", "examples:", "labelled"):
         assert word in text
+
+
+def test_the_methods_of_the_command_line_are_those_of_the_package():
+    assert METHODS == training.METHODS
 
 
 @pytest.mark.parametrize("command", ["train", "sweep", "evaluate", "data"])

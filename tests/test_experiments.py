@@ -45,7 +45,7 @@ def test_a_run_becomes_one_row_and_a_repeated_run_replaces_it(tmp_path):
     assert sorted(zip(results["split_seed"], results["init_seed"], strict=True)) == [(3, 3), (7, 4)]
     assert results.set_index("init_seed").loc[3, "test_accuracy"] == 0.75
     assert set(results["recipe"]) == {"00001234"}
-    assert [path.name for path in tmp_path.iterdir()] == ["runs.csv"]
+    assert {path.name for path in tmp_path.iterdir()} == {"runs.csv", "runs.csv.lock"}
 
 
 def test_a_run_whose_split_nobody_recorded_is_no_result(tmp_path):
@@ -156,6 +156,8 @@ def test_one_pair_has_a_difference_and_no_interval():
         ({"method": "c"}, ValueError, "'method' parameter of paired_difference must be one of 'a', 'b'. Got 'c'"),
         ({"baseline": None}, ValueError, "'baseline'.*Got None"),
         ({"confidence": 95}, ValueError, r"'confidence'.*\(0, 1\). Got 95"),
+        ({"baseline": "a"}, ValueError, "'baseline'.*another method than 'a'"),
+        ({"results": runs_of(a=[0.9], b=[0.8]).assign(iterations=[1, 2])}, ValueError, "one iterations only. Got 1, 2"),
         ({"results": pd.concat([runs_of(a=[0.9], b=[0.8])] * 2)}, ValueError, "one run for each.*Got two"),
     ],
 )

@@ -1,17 +1,21 @@
 """A sweep runs each cell of its grid once and records it once: here, interrupted, failing, and on a Dask cluster."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
+from test_experiments import SUMMARY
 
 from sgan_helpers import experiments, training
 from sgan_helpers.__main__ import main
-from sgan_helpers.experiments import HISTORY_COLUMNS, history_path, load_history, load_results, sweep
+from sgan_helpers.experiments import HISTORY_COLUMNS, append_result, history_path, load_history, load_results, sweep
 
 GRID = {"methods": ["supervised"], "labels_per_class": [2], "iterations": 2, "source": "sample"}
 
@@ -99,33 +103,89 @@ def test_a_failed_run_is_named_and_the_others_go_on(tmp_path, trained, monkeypat
     assert len(sweep(**grid)) == 3
 
 
-def test_a_folder_with_a_run_of_another_recipe_is_not_recorded_as_this_one(tmp_path, monkeypatch):
+def test_another_recipe_is_another_run_with_a_folder_of_its_own(tmp_path, trained, monkeypatch):
     grid = {**GRID, "seeds": [0], **folders(tmp_path)}
     sweep(**grid)
-    monkeypatch.setattr(training, "recipe_hash", lambda *arguments, **settings: "another1")
-    with pytest.raises(RuntimeError, match="holds a run whose recipe is .*, not another1"):
+    monkeypatch.setattr(training, "RANDOM_SCHEME", 99)
+    assert len(sweep(**grid)) == 1 and len(trained) == 2
+    assert load_results(tmp_path / "rows.csv")["recipe"].nunique() == 2
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+@pytest.mark.parametrize("change", [{"recipe": "another1"}, {"data_source": "full"}])
+def test_where_package_or_data_are_others_nothing_is_trained(tmp_path, trained, change):
+    (name, value), here = *change.items(), {"recipe": experiments._recipe_of("supervised"), "data_source": "sample"}
+    experiment = experiments.Experiment("supervised", 2, 0, 2, **{**here, **change})
+    with pytest.raises(ValueError, match=f"wants runs whose {name} is '{value}'.*it would be '{here[name]}'"):
+        experiments.run_experiment(experiment, tmp_path, "sample")
+    assert trained == []
+
+
+def test_whoever_comes_second_waits_and_finds_the_run_finished(tmp_path, trained):
+    grid = {**GRID, "seeds": [0, 1], "runs_dir": tmp_path / "runs"}
+    threads = [
+        threading.Thread(target=sweep, kwargs={**grid, "path": tmp_path / f"{name}.csv"}) for name in ("one", "two")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(trained) == len(set(trained)) == 2
+    one, two = (load_results(tmp_path / f"{name}.csv") for name in ("one", "two"))
+    assert sorted(one["nll"]) == sorted(two["nll"]) and len(one) == 2
+
+
+def test_sweeps_into_one_table_lose_no_row(tmp_path):
+    summaries = [{**SUMMARY, "seed": seed, "split_seed": seed} for seed in range(40)]
+    threads = [
+        threading.Thread(target=lambda part: [append_result(s, tmp_path / "rows.csv") for s in part], args=(part,))
+        for part in (summaries[::2], summaries[1::2])
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(load_results(tmp_path / "rows.csv")["init_seed"]) == list(range(40))
+
+
+def test_ctrl_c_in_the_last_steps_of_a_run_stops_the_sweep(tmp_path, monkeypatch):
+    evaluate = training.predict_logits
+
+    def pressed(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        return evaluate(*arguments)
+
+    monkeypatch.setattr(training, "predict_logits", pressed)
+    grid = {**GRID, "seeds": [0, 1], **folders(tmp_path)}
+    with pytest.raises(KeyboardInterrupt, match="is finished"):
         sweep(**grid)
-    assert len(load_results(tmp_path / "rows.csv")) == 1
+    assert len(list((tmp_path / "runs").glob("*/summary.json"))) == 1
+    monkeypatch.setattr(training, "predict_logits", evaluate)
+    assert len(sweep(**grid)) == 2
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"methods": ["svm"]}, "'methods' parameter of sweep must be one of 'supervised'.*Got 'svm'"),
-        ({"methods": "sgan"}, "'methods' parameter of sweep must be a sequence"),
-        ({"methods": []}, "'methods' parameter of sweep must be a sequence of at least one"),
-        ({"seeds": [0, 0]}, "'seeds' parameter of sweep .* none of them twice"),
+        ({"methods": "sgan"}, "'methods' parameter of sweep must be a tuple, list or range"),
+        ({"methods": [["sgan"]]}, "'methods' parameter of sweep must be one of"),
+        ({"methods": []}, "'methods' parameter of sweep must be a tuple, list or range with something in it"),
+        ({"seeds": [0, 0]}, "'seeds' parameter of sweep must have nothing twice"),
         ({"seeds": [-1]}, "'seeds' parameter of sweep must be an int in"),
         ({"labels_per_class": [0]}, "'labels_per_class' parameter of sweep must be an int of at least 1"),
-        ({"labels_per_class": [401]}, r"'labels_per_class' parameter of sweep must be an int in \[1, 400\]"),
+        ({"labels_per_class": [400]}, r"'labels_per_class' parameter of sweep must be an int in \[1, 399\]"),
         ({"iterations": 0}, "'iterations' parameter of sweep must be an int of at least 1"),
         ({"scheduler": 8786}, "'scheduler' parameter of sweep must be a str"),
         ({"source": ["sample"]}, "'source' parameter of sweep must be a path"),
         ({"path": ""}, "'path' parameter of sweep must be a path"),
+        ({"path": "/dev/null/rows.csv"}, "'path' parameter of sweep must lie in a folder"),
+        ({"path": "/dev"}, "'path' parameter of sweep must be writable"),
+        ({"runs_dir": "/dev/null"}, "'runs_dir' parameter of sweep must lie in a folder"),
     ],
 )
 def test_bad_arguments_are_named_before_any_work(tmp_path, trained, wrong, message):
-    with pytest.raises((TypeError, ValueError), match=message):
+    with pytest.raises((TypeError, ValueError, OSError), match=message):
         sweep(**{**GRID, "seeds": [0], **folders(tmp_path), **wrong})
     assert trained == [] and list(tmp_path.iterdir()) == []
 
@@ -153,29 +213,39 @@ def test_a_cluster_without_dask_is_one_clear_line(tmp_path, capsys, monkeypatch)
 
 
 def test_a_run_in_its_own_process_reports_its_failure_and_its_result(tmp_path):
-    experiment = experiments.Experiment("supervised", 2, 0, 2)
-    with pytest.raises(RuntimeError, match="labels_per_class|per_class"):
-        experiments.run_in_own_process(experiments.Experiment("supervised", 401, 0, 2), tmp_path, "sample")
+    recipe = experiments._recipe_of("supervised")
+    experiment = experiments.Experiment("supervised", 2, 0, 2, recipe, "sample")
+    with pytest.raises(RuntimeError, match="wants runs whose recipe is 'another1'"):
+        experiments.run_in_own_process(replace(experiment, recipe="another1"), tmp_path, "sample")
     summary, history = experiments.run_in_own_process(experiment, tmp_path, "sample")
     here, _ = experiments.run_experiment(experiment, tmp_path / "here", "sample")
     assert summary["test_accuracy"] == here["test_accuracy"] and summary["nll"] == here["nll"]
     assert [row["iteration"] for row in history] == ["2"]
+    again, _ = experiments.run_in_own_process(experiment, tmp_path, "sample")
+    assert again == summary
 
 
 def test_a_run_in_its_own_process_ends_with_the_process_that_asked_for_it(tmp_path):
+    experiment = experiments.Experiment("supervised", 2, 0, 10**6, experiments._recipe_of("supervised"), "sample")
     parent = (
         "from sgan_helpers.experiments import Experiment, run_in_own_process\n"
-        f"run_in_own_process(Experiment('supervised', 2, 0, 1000000), {str(tmp_path)!r}, 'sample')"
+        f"run_in_own_process({experiment!r}, {str(tmp_path)!r}, 'sample')"
     )
     process = subprocess.Popen([sys.executable, "-c", parent], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    (training,) = psutil.Process(process.pid).children()
-    process.kill()
-    process.wait()
-    training.wait(timeout=20)
-    assert not training.is_running()
+    training_processes = []
+    try:
+        deadline = time.monotonic() + 120
+        while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        training_processes = psutil.Process(process.pid).children()
+        process.kill()
+        process.wait()
+        assert len(training_processes) == 1
+        training_processes[0].wait(timeout=20)
+    finally:
+        for left in [process, *training_processes]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                left.kill()
 
 
 def test_the_command_prints_the_table_and_draws_the_curve(tmp_path, capsys):
@@ -224,9 +294,13 @@ def test_a_sweep_on_a_cluster_survives_a_killed_worker_and_equals_the_local_one(
         worker = ["--scheduler-file", str(scheduler_file), "--nthreads", "1", "--no-nanny", "--no-dashboard"]
         victim = start("distributed.cli.dask_worker", *worker)
         start("distributed.cli.dask_worker", *worker)
+        for number in (1, 2):
+            log = tmp_path / f"log-{number}.txt"
+            wait_until(lambda log=log: "Registered to" in log.read_text(), f"the start of worker {number}")
         address = experiments.json.loads(scheduler_file.read_text())["address"]
         client = start("sgan_helpers", "sweep", *grid, "--output", str(tmp_path / "rows.csv"), "--scheduler", address)
         wait_until(lambda: len(started_runs()) == 2, "two runs at a time")
+        lost = started_runs()
         victim.send_signal(signal.SIGKILL)
         rows_at_kill = len(load_results(tmp_path / "rows.csv")) if (tmp_path / "rows.csv").exists() else 0
         assert client.wait(timeout=240) == 0, (tmp_path / "log-3.txt").read_text()[-3000:]
@@ -235,7 +309,7 @@ def test_a_sweep_on_a_cluster_survives_a_killed_worker_and_equals_the_local_one(
         for process in processes:
             process.kill()
             process.wait()
-    assert rows_at_kill < 5
+    assert rows_at_kill < 5 and all((folder / "summary.json").exists() for folder in lost)
     columns = ["method", "recipe", "labels", "split_seed", "init_seed", "iterations", "test_accuracy", "nll", "ece"]
     on_cluster = load_results(tmp_path / "rows.csv")[columns].sort_values("init_seed", ignore_index=True)
     local = sweep(["supervised"], [2], range(5), iterations=200, source="sample", **folders(tmp_path / "local"))

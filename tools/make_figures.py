@@ -1,8 +1,8 @@
-"""Draw the picture of the intro, book/figures/hero.png, from the recorded run of the SGAN with seed 0."""
+"""Draw book/figures/hero.png from the run of `make train`, and keep its classifier for chapter 5."""
 
 import csv
 import pathlib
-import sys
+import shutil
 
 import matplotlib
 
@@ -12,7 +12,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from sgan_helpers import plotting
-from sgan_helpers.experiments import Experiment
 
 ROOT = pathlib.Path(__file__).parents[1]
 SHOWN = (1000, 4000, 10000)  # iterations whose digits are drawn
@@ -20,11 +19,7 @@ SHOWN = (1000, 4000, 10000)  # iterations whose digits are drawn
 
 def main():
     """Draw digits at three moments beside the accuracy curve."""
-    run = (
-        pathlib.Path(sys.argv[1])
-        if len(sys.argv) > 1
-        else ROOT / "runs" / "results" / Experiment("sgan", 100, 0, 10000).name
-    )
+    run = ROOT / "runs" / "first"
     with open(run / "history.csv", newline="") as file:
         history = [(int(row["iteration"]), 100 * float(row["test_accuracy"])) for row in csv.DictReader(file)]
     samples = np.load(run / "samples.npz", allow_pickle=False)
@@ -44,6 +39,7 @@ def main():
         axis.set(xlabel="iteration", ylabel="test accuracy (%)")
         axis.legend(loc="lower right")
         figure.savefig(ROOT / "book" / "figures" / "hero.png")
+    shutil.copyfile(run / "class_discriminator.weights.h5", ROOT / "results" / "sgan-1000-0.weights.h5")
 
 
 if __name__ == "__main__":
