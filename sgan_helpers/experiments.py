@@ -352,7 +352,7 @@ def run_in_own_process(experiment, runs_dir, source):
     if (folder / "summary.json").exists():
         return _read_run(folder)
     job = {"experiment": asdict(experiment), "runs_dir": str(runs_dir), "source": str(source)}
-    command = [sys.executable, "-c", "from sgan_helpers import experiments; experiments._run_job_from_stdin()"]
+    command = [sys.executable, "-c", "import sgan_helpers.experiments as module; module._run_job_from_stdin()"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, text=True, **pipes) as process:
         with contextlib.suppress(BrokenPipeError):  # it failed at its start, and says why below

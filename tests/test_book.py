@@ -25,7 +25,7 @@ def test_every_chapter_is_in_the_table_of_contents():
     toc = re.findall(r"file: (\S+)|root: (\S+)", (ROOT / "_toc.yml").read_text())
     listed = [name for pair in toc for name in pair if name]
     assert [name for name in listed if name.startswith("notebooks/")] == [f"notebooks/{p.stem}" for p in CHAPTERS]
-    assert len(CHAPTERS) == 6
+    assert len(CHAPTERS) == 8
     for name in listed:
         assert (ROOT / f"{name}.md").exists() or (ROOT / f"{name}.ipynb").exists(), name
 
@@ -138,6 +138,18 @@ def test_renaming_the_repository_rewrites_badges_links_and_pages():
     assert current_name(renamed) == "someone/other-book"
     assert "someone.github.io/other-book" in renamed
     assert REPOSITORY.split("/")[0] not in renamed
+
+
+def test_modules_import_only_from_floors_below_their_own():
+    table = re.findall(r"^\| (\d) \| (.*) \|$", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    floor = {name: int(number) for number, names in table for name in re.findall(r"`(\w+)`", names)}
+    modules = {path.stem for path in (ROOT / "sgan_helpers").glob("*.py")} - {"__init__"}
+    assert set(floor) == modules
+    for name in modules:
+        text = (ROOT / "sgan_helpers" / f"{name}.py").read_text()
+        imported = re.findall(r"from sgan_helpers\.(\w+) import|from sgan_helpers import (\w+)", text)
+        for other in {part for pair in imported for part in pair if part}:
+            assert floor[other] < floor[name], f"{name} imports {other}"
 
 
 @pytest.mark.parametrize("tool", ["make_full_code.py", "make_tables.py"])

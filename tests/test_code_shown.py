@@ -19,6 +19,8 @@ SHOWN = {
         "train_step",
     },
     "05_evaluation": {"evaluate_logits", "negative_log_likelihood", "expected_calibration_error"},
+    "06_fair_comparison": {"paired_difference"},
+    "07_why_old_code_fails": set(),
 }
 
 

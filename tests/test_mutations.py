@@ -33,6 +33,14 @@ MUTATIONS = [
         "fake_images = generator(noise, training=False)",
     ),
     ("05_evaluation", "metrics.py", "confusion_matrix(labels, predicted,", "confusion_matrix(predicted, labels,"),
+    ("06_fair_comparison", "experiments.py", "* values.sem()", "* values.std()"),
+    (
+        "07_why_old_code_fails",
+        "sgan.py",
+        "variables = class_discriminator.trainable_variables",
+        "variables = class_discriminator.trainable_variables[-2:]",
+    ),
+    ("06_fair_comparison", "data.py", "(5, tf.shape(images)[0]), pair", "(5, tf.shape(images)[0]), [1, 1]"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Write the result table, from results/runs.csv, into results/table.md and README.md.
+"""Write the tables of results, from the CSV files in results/: results/table.md, README.md and book/results.md.
 
 `--check` writes nothing and fails if a table is not what it would write.
 """
@@ -7,38 +7,151 @@ import pathlib
 import re
 import sys
 
-from sgan_helpers.experiments import load_results
+import pandas as pd
+
+from sgan_helpers.experiments import load_results, paired_difference
 
 ROOT = pathlib.Path(__file__).parents[1]
-NAMES = {"supervised": "supervised network, matched", "sgan": "SGAN"}
+NAMES = {"supervised": "supervised, matched", "supervised-tuned": "supervised, tuned", "sgan": "SGAN"}
+OPPONENTS = ("supervised", "supervised-tuned")
+ITERATIONS = 10000
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 
 
-def make_table(results):
-    """Return the table in Markdown: a row for each method, number of labels, recipe and number of iterations."""
-    lines = [
-        "| method | labels | iterations | runs | test accuracy, mean ± standard deviation |",
-        "|---|---|---|---|---|",
-        "| the blog post of 2020, as reported | 1,000 | 10,000 | 1 | about 94.8 % |",
-    ]
-    groups = results[results["data_source"] == "full"].groupby(["labels", "method", "recipe", "iterations"])
-    for (labels, method, _, iterations), runs in sorted(groups, key=lambda group: (group[0][0], group[0][1] == "sgan")):
-        accuracy = 100 * runs["test_accuracy"]
-        lines.append(
-            f"| {NAMES[method]} | {labels:,} | {iterations:,} | {len(runs)} | "
-            f"{accuracy.mean():.2f} ± {accuracy.std(ddof=1):.2f} % |"
-        )
+def markdown(columns, rows):
+    """Return a table in Markdown."""
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    lines += ["| " + " | ".join(str(value) for value in row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
 
 
+def mean_and_deviation(values, digits=2, scale=1):
+    """Return "mean ± standard deviation (number)" of some values, times `scale`."""
+    if len(values) < 2:
+        return f"{scale * values.mean():.{digits}f} (1)" if len(values) else "–"
+    return f"{scale * values.mean():.{digits}f} ± {scale * values.std(ddof=1):.{digits}f} ({len(values)})"
+
+
+def accuracy_table(results):
+    """Return the table of accuracies: a row for each number of labels, a column for each method."""
+    rows = []
+    for labels, runs in results.groupby("labels"):
+        cells = [runs[runs["method"] == method]["test_accuracy"] for method in NAMES]
+        rows.append([f"{labels:,}", *(mean_and_deviation(accuracies, scale=100) for accuracies in cells)])
+    return markdown(["labels", *NAMES.values()], rows)
+
+
+def difference_table(results):
+    """Return the table of paired differences: a row for each number of labels and each opponent."""
+    rows = []
+    for opponent in (name for name in OPPONENTS if name in set(results["method"])):
+        for labels, row in paired_difference(results, "sgan", opponent).iterrows():
+            interval = f"{100 * row['low']:+.2f} to {100 * row['high']:+.2f}" if row["pairs"] > 1 else "–"
+            difference = f"{100 * row['mean']:+.2f}"
+            rows.append([f"{labels:,}", NAMES[opponent], difference, interval, int(row["pairs"])])
+    rows.sort(key=lambda row: int(row[0].replace(",", "")))
+    return markdown(["labels", "opponent", "SGAN minus opponent, points", "95 % interval", "pairs"], rows)
+
+
+def calibration_table(results):
+    """Return the table of likelihood and calibration."""
+    rows = []
+    for (labels, method), runs in results.groupby(["labels", "method"]):
+        rows.append([f"{labels:,}", NAMES[method], *(mean_and_deviation(runs[name], 3) for name in ("nll", "ece"))])
+    return markdown(["labels", "method", "negative log-likelihood, nats", "expected calibration error"], rows)
+
+
+def run_table(results):
+    """Return the table of single runs."""
+    rows = []
+    for run in results.sort_values(["labels", "method", "split_seed"]).itertuples():
+        versions = f"{run.tensorflow} / {run.keras} / {run.numpy}"
+        cells = [f"{run.labels:,}", run.method, run.recipe, run.split_seed, run.init_seed]
+        cells += [f"{100 * run.test_accuracy:.2f}", f"{run.seconds / 60:.1f}", run.hardware, versions, run.date]
+        rows.append(cells)
+    columns = ["labels", "method", "recipe", "split seed", "init seed", "accuracy, %", "minutes", "hardware"]
+    return markdown([*columns, "TensorFlow / Keras / NumPy", "date"], rows)
+
+
+def csv_table(name):
+    """Return a CSV file of results/ as a table, accuracies in per cent."""
+    table = pd.read_csv(ROOT / "results" / name, dtype=str).fillna("")
+    for column in table.columns:
+        if column.endswith("accuracy"):
+            table[column] = [f"{100 * float(value):.2f}" for value in table[column]]
+    return markdown([column.replace("_", " ") for column in table.columns], table.to_numpy().tolist())
+
+
+def make_page(results):
+    """Return book/results.md."""
+    published = pd.read_csv(ROOT / "results" / "published.csv", dtype=str).fillna("").query("checked == 'yes'")
+    errors = [
+        [row.method, f"{int(row.labels):,}", row.error + (f" ± {row.deviation}" if row.deviation else ""), row.source]
+        for row in published.itertuples()
+    ]
+    hardware = ", ".join(sorted(set(results["hardware"])))
+    return f"""# Look up every result
+
+This page is made from the recorded runs by `make pages`; nothing on it is written by hand. A test fails when it is
+stale. Every run is on the whole database, with {ITERATIONS:,} iterations, and is tested at its last one.
+The hardware was: {hardware}.
+
+`make results` repeats all of it. Runs that are recorded already are skipped, and a stopped one goes on. To repeat one
+cell into a table of your own:
+
+```bash
+python -m sgan_helpers sweep --methods supervised supervised-tuned sgan --labels-per-class 10 --seeds 0 1 2 3 4
+```
+
+## Accuracy
+
+Test accuracy in per cent, mean ± standard deviation (number of runs).
+
+{accuracy_table(results)}
+## Paired differences
+
+The mean difference within pairs of runs with the same seeds, in percentage points, with Student's t interval.
+[Chapter 6](../notebooks/06_fair_comparison.ipynb) explains it.
+
+{difference_table(results)}
+## Likelihood and calibration
+
+{calibration_table(results)}
+## Choices made on validation images
+
+All on the last 10,000 training images, with split seeds that no reported run uses. Repeat with
+`python tools/choose_settings.py` in a copy of the repository.
+
+The trunk and the learning rate, for the SGAN and for the matched network alike, with 1,000 labels:
+
+{csv_table("validation.csv")}
+The distortions of the tuned network, its learning rate and its average:
+
+{csv_table("validation-tuned.csv")}
+## Published test errors
+
+Per cent, mean ± standard deviation over splits where the paper gives one.
+
+{markdown(["method", "labels", "error, %", "source"], errors)}
+## Every run
+
+Minutes are wall time. Some runs shared their two cores with other work, so compare minutes only roughly.
+
+{run_table(results)}"""
+
+
 def main():
-    """Write both tables, or check them."""
-    table = make_table(load_results(ROOT / "results" / "runs.csv"))
+    """Write the tables, or check them."""
+    results = load_results(ROOT / "results" / "runs.csv")
+    results = results.query(f"data_source == 'full' and iterations == {ITERATIONS}")
+    results = results[results["method"].isin(NAMES)]
+    table = accuracy_table(results)
     readme = (ROOT / "README.md").read_text()
     pattern = re.compile(f"{BEGIN}.*{END}", re.DOTALL)
     written = {
         ROOT / "results" / "table.md": table,
-        ROOT / "README.md": pattern.sub(f"{BEGIN}\n{table}{END}", readme),
+        ROOT / "README.md": pattern.sub(lambda _: f"{BEGIN}\n{table}{END}", readme),
+        ROOT / "book" / "results.md": make_page(results),
     }
     for path, text in written.items():
         if "--check" not in sys.argv:
