@@ -32,6 +32,7 @@ test: $(READY)  ## check the code, test the package and the book, execute every 
 	SGAN_FAST=1 $(BIN)/python -m pytest -c tools/nbval.ini --rootdir=. -p no:cacheprovider $(CHAPTERS)
 
 notebooks: $(READY)  ## execute every chapter in full, in place (one: make notebooks CHAPTER=04_training)
+	@$(BIN)/python -c "from sgan_helpers import load_mnist; load_mnist('full')"  # stored outputs are of the whole database
 	for chapter in $(sort $(wildcard notebooks/$(CHAPTER).ipynb)); do \
 		env -u SGAN_FAST IPYTHONDIR=$(CURDIR)/tools/ipython $(BIN)/jupyter execute --inplace $$chapter || exit 1; \
 		$(BIN)/python tools/clean_notebook.py $$chapter; \
