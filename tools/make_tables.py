@@ -96,11 +96,12 @@ This page is made from the recorded runs by `make pages`; nothing on it is writt
 stale. Every run is on the whole database, with {ITERATIONS:,} iterations, and is tested at its last one.
 The hardware was: {hardware}.
 
-`make results` repeats all of it. Runs that are recorded already are skipped, and a stopped one goes on. To repeat one
-cell into a table of your own:
+`make results` runs what is missing of the grid: a run that is recorded is skipped, and a stopped one goes on. Two
+processors of one name need not round alike, so a repeated run may differ by some tenths of a percentage point. To
+repeat one cell into a table of your own:
 
 ```bash
-python -m sgan_helpers sweep --methods supervised supervised-tuned sgan --labels-per-class 10 --seeds 0 1 2 3 4
+python -m sgan_helpers sweep --labels-per-class 10 --seeds 0 1 2
 ```
 
 ## Accuracy
