@@ -149,6 +149,7 @@ def test_a_resumed_run_ends_with_the_bits_of_one_that_was_never_stopped(run_bars
 
 @pytest.mark.parametrize("executions", [1, 3, 4])
 def test_ctrl_c_loses_nothing(run_bars, whole, tmp_path, monkeypatch, executions):
+    handler = signal.getsignal(signal.SIGINT)
     seen = []
     original = training._Watcher.on_train_batch_end
 
@@ -163,7 +164,7 @@ def test_ctrl_c_loses_nothing(run_bars, whole, tmp_path, monkeypatch, executions
         with pytest.raises(KeyboardInterrupt, match=f"after iteration {2 * executions}.*saved a checkpoint"):
             run_bars(output_dir=tmp_path, iterations=12)
     assert not (tmp_path / "summary.json").exists()
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is handler
     run_bars(output_dir=tmp_path, iterations=12, resume=True)
     assert state(tmp_path) == state(whole().output_dir)
 
