@@ -166,9 +166,9 @@ def sweep_command(options):
     except KeyboardInterrupt:
         raise KeyboardInterrupt("Stopped. The finished runs are recorded; the same command goes on.") from None
     print("\ntest accuracy in %, mean ± standard deviation (runs)")
-    accuracies = {}
+    errors = {}
     for (labels, method), runs in results.groupby(["labels", "method"], sort=True)["test_accuracy"]:
-        accuracies.setdefault(method, {})[labels] = runs.to_numpy()
+        errors.setdefault(method, {})[labels] = 100 * (1 - runs.to_numpy())
         deviation = f" ± {100 * runs.std():.2f}" if len(runs) > 1 else ""
         print(f"{labels:6,} labels  {method:17s} {100 * runs.mean():6.2f}{deviation} ({len(runs)})")
     for method in options.methods:
@@ -178,7 +178,7 @@ def sweep_command(options):
                 mean, low, high = 100 * row[["mean", "low", "high"]]
                 print(f"{labels:6,} labels  {mean:+.2f}, {low:+.2f} to {high:+.2f}")
     picture = pathlib.Path(options.output).with_suffix(".png")
-    plotting.plot_label_curve(accuracies).savefig(picture)
+    plotting.plot_label_curve(errors).savefig(picture)
     print(f"\nThe rows are in {options.output}, a picture of them in {picture}.")
 
 

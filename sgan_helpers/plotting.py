@@ -1,6 +1,7 @@
 """Every figure of the book, from arrays alone, with one style sheet."""
 
 import io
+import itertools
 import pathlib
 
 import matplotlib.pyplot as plt
@@ -23,6 +24,7 @@ COLORS = {
     "generated": "#CC79A7",
 }
 MARKERS = {"supervised": "o", "supervised-tuned": "s", "sgan": "D"}
+METHOD_NAMES = {"supervised": "supervised, matched", "supervised-tuned": "supervised, tuned", "sgan": "SGAN"}
 LOSS_COLORS = {"class_loss": "sgan", "real_loss": "real", "fake_loss": "generated", "generator_loss": "supervised"}
 
 
@@ -185,46 +187,51 @@ def plot_seeds(accuracies, reference=None):
     return figure
 
 
-def plot_label_curve(accuracies, published=()):
-    """Draw test error against the number of labels, both logarithmic: each run, and a line through the means.
+def plot_label_curve(values, ylabel="test error (%)", published=()):
+    """Draw a quantity against the number of labels, both logarithmic: each run, and a line through the means.
 
     Args:
-        accuracies: dict from the name of a method in `MARKERS` to a dict from number of labels to a sequence of
-            fractions, one a run, each below 1.
-        published: sequence of (name, number of labels, error as a fraction) from the literature.
+        values: dict from the name of a method in `MARKERS` to a dict from number of labels to a sequence of finite
+            numbers of at least 0, one a run. A zero lies below the axis.
+        ylabel: str, the name of the quantity, with its unit.
+        published: sequence of (name, number of labels, value) from the literature.
 
     Returns:
         The figure.
     """
-    for name, runs in accuracies.items():
-        check_choice("plot_label_curve", "accuracies", name, MARKERS)
-        for labels, values in runs.items():
-            check_int("plot_label_curve", "accuracies", labels, 1)
-            values = np.asarray(values, np.float64)
-            if values.ndim != 1 or not len(values) or not ((values >= 0) & (values < 1)).all():
+    for name, runs in values.items():
+        check_choice("plot_label_curve", "values", name, MARKERS)
+        for labels, numbers in runs.items():
+            check_int("plot_label_curve", "values", labels, 1)
+            numbers = np.asarray(numbers, np.float64)
+            if numbers.ndim != 1 or not len(numbers) or not (np.isfinite(numbers) & (numbers >= 0)).all():
                 raise ValueError(
-                    "The 'accuracies' parameter of plot_label_curve must have fractions in [0, 1) for each number of "
-                    f"labels. Got {values} for {labels} labels of {name!r} instead."
+                    "The 'values' parameter of plot_label_curve must have finite numbers of at least 0 for each number "
+                    f"of labels. Got {numbers} for {labels} labels of {name!r} instead."
                 )
     with plt.style.context(STYLE):
-        figure, axis = plt.subplots(figsize=(6.4, 4.4))
-        for name, labels, error in published:
-            axis.plot(labels, 100 * error, "x", color="0.45")
-            axis.annotate(name, (labels, 100 * error), (6, -3), textcoords="offset points", fontsize=8, color="0.35")
-        for name, runs in accuracies.items():
-            labels = sorted(runs)
-            errors = [100 * (1 - np.asarray(runs[count], np.float64)) for count in labels]
+        figure, axis = plt.subplots(figsize=(7.4 if published else 5.4, 4.2))
+        for number, (name, runs) in enumerate(values.items()):
             style = {"color": COLORS[name], "marker": MARKERS[name]}
-            axis.plot(labels, [values.mean() for values in errors], label=name, **style)
-            for count, values in zip(labels, errors, strict=True):
-                axis.plot(np.full(len(values), count), values, linestyle="", markersize=3, alpha=0.5, **style)
-        axis.set(xscale="log", yscale="log", xlabel="labels", ylabel="test error (%)")
-        counts = sorted({count for runs in accuracies.values() for count in runs} | {row[1] for row in published})
+            counts = sorted(runs)
+            axis.plot(counts, [np.mean(runs[count]) for count in counts], label=METHOD_NAMES[name], **style)
+            aside = 1.06 ** (number - (len(values) - 1) / 2)  # so that the runs of one method do not hide another's
+            for count in counts:
+                axis.plot([count * aside] * len(runs[count]), runs[count], linestyle="", alpha=0.4, **style)
+        sources = dict.fromkeys(name for name, _, _ in published)
+        for name, marker in zip(sources, itertools.cycle("^vPX*phd<>"), strict=False):
+            points = [(labels, value) for source, labels, value in published if source == name]
+            axis.plot(*zip(*points, strict=True), marker, color="0.55", markersize=5, label=name)
+        some = any(np.max(numbers) > 0 for runs in values.values() for numbers in runs.values())
+        axis.set(xscale="log", yscale="log" if some else "linear", xlabel="labels", ylabel=ylabel)
+        counts = sorted({count for runs in values.values() for count in runs} | {row[1] for row in published})
         axis.set_xticks(counts, [f"{count:,}" for count in counts])
         axis.minorticks_off()
-        ticks = [tick for tick in (0.5, 1, 2, 5, 10, 20, 50, 100) if _in_range(tick, axis.get_ylim())]
+        low, high = axis.get_ylim()
+        ticks = [digit * 10.0**power for power in range(-4, 3) for digit in (1, 2, 5)]
+        ticks = [tick for tick in ticks if low <= tick <= high]
         axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-        axis.legend()
+        axis.legend(**({"loc": "center left", "bbox_to_anchor": (1, 0.5), "fontsize": 8} if published else {}))
     return figure
 
 
@@ -264,10 +271,6 @@ def check_samples(function, samples):
             f"The 'samples' parameter of {function} must be a uint8 array of shape (evaluations, N, 28, 28), none "
             f"of them 0. Got {array.dtype} of shape {array.shape} instead."
         )
-
-
-def _in_range(value, limits):
-    return limits[0] <= value <= limits[1]
 
 
 def _as_uint8(images):

@@ -56,16 +56,23 @@ def test_curves_are_those_that_were_given():
 
 
 def test_the_label_curve_goes_through_the_means_and_shows_every_run():
-    accuracies = {"supervised": {100: [0.8, 0.9], 1000: [0.95]}, "sgan": {100: [0.9], 1000: [0.98]}}
-    (axis,) = plotting.plot_label_curve(accuracies, published=[("a paper", 100, 0.01)]).axes
+    errors = {"supervised": {100: [20.0, 10.0], 1000: [5.0]}, "sgan": {100: [10.0], 1000: [2.0]}}
+    published = [("a paper", 100, 1.0), ("another", 100, 3.0), ("a paper", 50, 4.0)]
+    (axis,) = plotting.plot_label_curve(errors, published=published).axes
     lines = {line.get_label(): line.get_xydata() for line in axis.lines if not line.get_label().startswith("_")}
-    np.testing.assert_allclose(lines["supervised"], [[100, 15], [1000, 5]])
-    np.testing.assert_allclose(lines["sgan"], [[100, 10], [1000, 2]])
+    np.testing.assert_allclose(lines["supervised, matched"], [[100, 15], [1000, 5]])
+    np.testing.assert_allclose(lines["SGAN"], [[100, 10], [1000, 2]])
+    np.testing.assert_allclose(lines["a paper"], [[100, 1], [50, 4]])
     drawn = np.concatenate([line.get_xydata() for line in axis.lines])
-    for point in ([100, 20], [100, 10], [100, 1]):
-        assert np.isclose(drawn, point).all(axis=1).any(), point
-    assert [text.get_text() for text in axis.texts] == ["a paper"]
+    for point in ([97, 20], [97, 10], [103, 10], [100, 3]):
+        assert np.isclose(drawn, point, rtol=0.01).all(axis=1).any(), point
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["50", "100", "1,000"]
     assert axis.get_xscale() == axis.get_yscale() == "log"
+
+
+def test_a_run_without_errors_does_not_stop_the_label_curve():
+    (axis,) = plotting.plot_label_curve({"sgan": {20: [0.0, 0.0], 50: [0.0]}}, ylabel="anything").axes
+    assert axis.get_ylabel() == "anything"
 
 
 def test_the_confusion_matrix_shows_its_counts():
@@ -113,13 +120,13 @@ DIGITS = SAMPLES[0]
         (lambda: plotting.plot_seeds({"gan": [0.5]}), "'accuracies' parameter of plot_seeds.*Got 'gan'"),
         (
             lambda: plotting.plot_label_curve({"gan": {100: [0.9]}}),
-            "'accuracies' parameter of plot_label_curve.*Got 'gan'",
+            "'values' parameter of plot_label_curve.*Got 'gan'",
         ),
         (
-            lambda: plotting.plot_label_curve({"sgan": {100: [90.0]}}),
-            r"'accuracies' parameter of plot_label_curve.*\[0, 1\).*Got \[90.\] for 100 labels of 'sgan'",
+            lambda: plotting.plot_label_curve({"sgan": {100: [-9.0]}}),
+            r"'values' parameter of plot_label_curve.*at least 0.*Got \[-9.\] for 100 labels of 'sgan'",
         ),
-        (lambda: plotting.plot_label_curve({"sgan": {100: []}}), r"'accuracies'.*Got \[\] for 100 labels"),
+        (lambda: plotting.plot_label_curve({"sgan": {100: []}}), r"'values'.*Got \[\] for 100 labels"),
         (lambda: plotting.plot_confusion([[1, 0], [0, 1]]), "'confusion' parameter of plot_confusion.*Got list"),
         (lambda: plotting.plot_confusion(np.ones((2, 3), int)), r"\(K, K\). Got shape \(2, 3\)"),
     ],
