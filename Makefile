@@ -28,8 +28,8 @@ book: $(READY)  ## build the book from the stored outputs into _build/html
 test: $(READY)  ## check the code, test the package and the book, execute every chapter in FAST mode
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest
-	SGAN_FAST=1 $(BIN)/python -m pytest -c tools/nbval.ini --rootdir=. -p no:cacheprovider $(CHAPTERS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+	SGAN_FAST=1 $(BIN)/python -m pytest -c tools/nbval.ini --rootdir=. -p no:cacheprovider -n 2 --dist loadscope $(CHAPTERS)
 
 notebooks: $(READY)  ## execute every chapter in full, in place (one: make notebooks CHAPTER=04_training)
 	@$(BIN)/python -c "from sgan_helpers import load_mnist; load_mnist('full')"  # stored outputs are of the whole database
