@@ -285,7 +285,7 @@ def test_a_sweep_on_a_cluster_survives_a_killed_worker_and_equals_the_local_one(
     def started_runs():
         return [folder for folder in (tmp_path / "runs").glob("*") if not (folder / "summary.json").exists()]
 
-    grid = ["--methods", "supervised", "--labels-per-class", "2", "--seeds", *"01234", "--iterations", "200"]
+    grid = ["--methods", "supervised", "--labels-per-class", "2", "--seeds", *"012", "--iterations", "200"]
     grid += ["--data", "sample", "--runs", str(tmp_path / "runs")]
     try:
         host = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
@@ -309,9 +309,9 @@ def test_a_sweep_on_a_cluster_survives_a_killed_worker_and_equals_the_local_one(
         for process in processes:
             process.kill()
             process.wait()
-    assert rows_at_kill < 5 and all((folder / "summary.json").exists() for folder in lost)
+    assert rows_at_kill < 3 and all((folder / "summary.json").exists() for folder in lost)
     columns = ["method", "recipe", "labels", "split_seed", "init_seed", "iterations", "test_accuracy", "nll", "ece"]
     on_cluster = load_results(tmp_path / "rows.csv")[columns].sort_values("init_seed", ignore_index=True)
-    local = sweep(["supervised"], [2], range(5), iterations=200, source="sample", **folders(tmp_path / "local"))
-    assert len(on_cluster) == 5
+    local = sweep(["supervised"], [2], range(3), iterations=200, source="sample", **folders(tmp_path / "local"))
+    assert len(on_cluster) == 3
     assert on_cluster.equals(local[columns].sort_values("init_seed", ignore_index=True))
