@@ -10,9 +10,9 @@ import sys
 import pandas as pd
 
 from sgan_helpers.experiments import load_results, paired_difference
+from sgan_helpers.plotting import METHOD_NAMES as NAMES
 
 ROOT = pathlib.Path(__file__).parents[1]
-NAMES = {"supervised": "supervised, matched", "supervised-tuned": "supervised, tuned", "sgan": "SGAN"}
 OPPONENTS = ("supervised", "supervised-tuned")
 ITERATIONS = 10000
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
