@@ -61,6 +61,56 @@ def generator_loss(fake_logits):
     return tf.reduce_mean(tf.nn.softplus(-fake_logits))
 
 
+def real_logits_of(class_logits):
+    """The logit of "real" of a discriminator whose class logits are all its output: log Z, with Z = sum_k exp(logit_k).
+
+    Its probability of "real" is D(x) = Z / (Z + 1) = sigmoid(log Z). Computed without a raw exp, which overflows.
+
+    Args:
+        class_logits: float32 tensor (batch, K), any real numbers.
+
+    Returns:
+        float32 tensor (batch, 1), for `real_loss` and `fake_loss`.
+
+    Source: Salimans et al. (2016), "Improved Techniques for Training GANs", section 5, the logit of "fake" being 0.
+    """
+    return tf.reduce_logsumexp(class_logits, axis=1, keepdims=True)
+
+
+def feature_matching_loss(real_features, fake_features):
+    """The generator's feature matching loss: how far the mean features of its images are from those of real ones.
+
+    Args:
+        real_features: float32 tensor (batch, F), features of real images. They are taken as given: no gradient.
+        fake_features: float32 tensor (any batch, F), features of generated images.
+
+    Returns:
+        float32 scalar, at least 0: the mean over features of the absolute difference of the two means.
+
+    Source: Salimans et al. (2016), section 3.1, with the absolute value for the square.
+    """
+    wanted = tf.stop_gradient(tf.reduce_mean(real_features, axis=0))
+    return tf.reduce_mean(tf.abs(wanted - tf.reduce_mean(fake_features, axis=0)))
+
+
+def consistency_loss(pseudo_labels, sure, class_logits):
+    """Cross-entropy between pseudo-labels of images and the logits of their distorted copies, where sure.
+
+    Args:
+        pseudo_labels: int tensor (batch,), classes 0 to K - 1.
+        sure: float32 tensor (batch,), 1 where the pseudo-label counts and 0 where it does not.
+        class_logits: float32 tensor (batch, K), of the distorted copies.
+
+    Returns:
+        float32 scalar, in nats, at least 0: the mean over the whole batch, unsure images counting 0.
+
+    Source: Sohn et al. (2020), "FixMatch: Simplifying Semi-Supervised Learning with Consistency and Confidence",
+    equation 4.
+    """
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(pseudo_labels, class_logits)  # (batch,)
+    return tf.reduce_mean(sure * losses)
+
+
 class LossTracker(tf.keras.metrics.Metric):
     """The mean of one loss since the last reset, and the number of steps at which it was finite."""
 

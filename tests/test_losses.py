@@ -47,3 +47,38 @@ def test_the_tracker_keeps_the_mean_and_counts_finite_steps():
     assert (float(tracker.steps), float(tracker.finite_steps)) == (3.0, 2.0)
     tracker.reset_state()
     assert float(tracker.result()) == float(tracker.steps) == 0.0
+
+
+def test_the_real_logit_of_class_logits_is_log_z():
+    with np.errstate(over="raise"):
+        largest = CLASS_LOGITS.max(axis=1)
+        log_z = largest + np.log(np.exp(CLASS_LOGITS - largest[:, np.newaxis]).sum(axis=1))
+    logits = tf.Variable(CLASS_LOGITS.astype(np.float32))
+    with tf.GradientTape() as tape:
+        value = losses.real_logits_of(logits)
+        total = tf.reduce_sum(value)
+    assert value.shape == (4, 1)
+    np.testing.assert_allclose(value[:, 0], log_z, rtol=1e-6)
+    np.testing.assert_allclose(tf.reduce_sum(tape.gradient(total, logits), axis=1), 1.0, rtol=1e-6)  # the softmax
+    ordinary = np.array([[2.0, 0.0, -1.0]], np.float32)
+    z = np.exp(ordinary).sum()
+    np.testing.assert_allclose(tf.sigmoid(losses.real_logits_of(ordinary)), [[z / (z + 1)]], rtol=1e-6)
+
+
+def test_feature_matching_compares_means_and_moves_only_the_fakes():
+    real = tf.Variable([[0.0, 2.0], [2.0, 2.0]])  # means 1 and 2
+    fake = tf.Variable([[5.0, 0.0], [3.0, 1.0], [1.0, 2.0]])  # means 3 and 1
+    with tf.GradientTape() as tape:
+        value = losses.feature_matching_loss(real, fake)
+    assert value == (2.0 + 1.0) / 2
+    gradients = tape.gradient(value, [real, fake])
+    assert gradients[0] is None
+    np.testing.assert_allclose(gradients[1], [[1 / 6, -1 / 6]] * 3, rtol=1e-6)
+
+
+def test_consistency_is_the_cross_entropy_of_the_sure_over_the_whole_batch():
+    logits = CLASS_LOGITS[2:].astype(np.float32)
+    log_probabilities = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    value = losses.consistency_loss(np.array([1, 2]), tf.constant([1.0, 0.0]), logits)
+    np.testing.assert_allclose(value, -log_probabilities[0, 1] / 2, rtol=1e-6)
+    assert losses.consistency_loss(np.array([1, 2]), tf.zeros(2), logits) == 0
