@@ -3,12 +3,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+BENCH := .venv-bench/bin
+BENCH_READY := .venv-bench/ready
 CHAPTERS := $(sort $(wildcard notebooks/0*.ipynb))
 CHAPTER ?= 0*
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help book test notebooks pages train results figures repository clean
+.PHONY: help book test notebooks pages train results figures bench repository clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -20,6 +22,13 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)
+
+$(BENCH_READY): requirements.lock benchmarks/requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv-bench
+	$(BENCH)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BENCH)/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	$(BENCH)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(BENCH_READY)
 
 book: $(READY)  ## build the book from the stored outputs into _build/html
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -50,6 +59,9 @@ results: $(READY)  ## run what is missing of the recorded grid (hours on two cor
 
 figures: $(READY)  ## draw the picture of the intro, and keep chapter 5's weights, from the run of `make train`
 	$(BIN)/python tools/make_figures.py
+
+bench: $(BENCH_READY)  ## time the SGAN's step beside Keras, JAX and PyTorch (ten minutes on an otherwise idle machine)
+	$(BENCH)/python benchmarks/compare_steps.py
 
 repository: $(READY)  ## write the repository's name into every link: make repository REPO=owner/name
 	$(BIN)/python tools/set_repository.py $(REPO)

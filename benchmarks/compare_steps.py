@@ -1,0 +1,218 @@
+"""Time one iteration of the book's SGAN in several implementations, side by side: `make bench`.
+
+Each implementation runs in a process of its own. First all compute the losses of the same iterations from the same
+weights, batches and noise, without dropout; they must agree within 1e-4. Then, with dropout, they take turns in
+an order that is shuffled every round. Every time of every round goes into `steps.csv`; the medians go into `steps.md`.
+"""
+
+import argparse
+import csv
+import datetime
+import json
+import os
+import pathlib
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import keras
+import numpy as np
+from implementations import matrix_product
+from operations import count_iteration
+
+from sgan_helpers import load_mnist, split_labeled
+from sgan_helpers.training import DEFAULTS, build_model, hardware
+
+THREADS = len(os.sched_getaffinity(0))
+HERE = pathlib.Path(__file__).parent
+IMPLEMENTATIONS = {
+    "sgan_helpers": {"module": "ours"},
+    "Keras, train_on_batch": {"module": "train_on_batch"},
+    "JAX, jit": {"module": "jax_jit"},
+    "PyTorch, eager": {"module": "pytorch", "compiled": False},
+    "PyTorch, torch.compile": {"module": "pytorch", "compiled": True},
+}
+PEAK = "matrix product"
+TOLERANCE = 1e-4
+# Keras adds Adam's epsilon to another quantity than PyTorch and Optax do. The losses are compared where it vanishes.
+EPSILON, CHECKED_EPSILON = 1e-7, 1e-12
+CHECKED_ITERATIONS = 3
+
+
+class Worker:
+    """A process that runs one implementation and answers one request at a time."""
+
+    def __init__(
+        self, name, start, *, dropout=0.5, epsilon=EPSILON, batch_size=DEFAULTS["batch_size"], threads=THREADS, width=1
+    ):
+        settings = {
+            **IMPLEMENTATIONS.get(name, {"module": "matrix_product"}),
+            "start": str(start),
+            "dropout": dropout,
+            "epsilon": epsilon,
+            "batch_size": batch_size,
+            "threads": threads,
+            "width": width,
+            "learning_rate": DEFAULTS["learning_rate"],
+            "beta_1": DEFAULTS["beta_1"],
+        }
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        self.name = name
+        self.process = subprocess.Popen(
+            [sys.executable, HERE / "worker.py", json.dumps(settings)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if "-v" not in sys.argv else None,
+            text=True,
+            env=environment,
+        )
+
+    def ask(self, **request):
+        """Send a request and wait for its answer."""
+        print(json.dumps(request), file=self.process.stdin, flush=True)
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"The worker of {self.name!r} ended without an answer. Run with -v to see why.")
+        return json.loads(answer)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def write_start(path, labels_per_class=100):
+    """Write the data and the initial weights that all implementations start from. Return the model."""
+    mnist = load_mnist()
+    split = split_labeled(mnist.train_images, mnist.train_labels, labels_per_class, seed=0)
+    keras.utils.set_random_seed(0)
+    model = build_model("sgan", seed=0)
+    trunk = model.class_discriminator.get_layer("trunk")
+    layers = {
+        "convolutions": [layer for layer in trunk.layers if isinstance(layer, keras.layers.Conv2D)],
+        "dense": [
+            model.class_discriminator.get_layer("class_logits"),
+            model.binary_discriminator.get_layer("real_logits"),
+            *(layer for layer in model.generator.layers if isinstance(layer, keras.layers.Dense)),
+        ],
+    }
+    arrays = {}
+    for kind, members in layers.items():
+        for number, layer in enumerate(members):
+            arrays[f"{kind}_{number}_kernel"], arrays[f"{kind}_{number}_bias"] = layer.get_weights()
+    np.savez(
+        path,
+        labeled_images=split.labeled_images,
+        labels=split.labeled_labels,
+        unlabeled_images=split.unlabeled_images,
+        **arrays,
+    )
+    return model
+
+
+def check_losses(start, settings):
+    """Raise unless all implementations compute the same losses."""
+    found = {}
+    for name in IMPLEMENTATIONS:
+        worker = Worker(name, start, dropout=0.0, epsilon=CHECKED_EPSILON, **settings)
+        found[name] = np.array(worker.ask(do="losses", count=CHECKED_ITERATIONS))
+        worker.close()
+    reference = found["sgan_helpers"]
+    for name, losses in found.items():
+        difference = np.abs(losses - reference).max()
+        print(f"losses of {name:24s} differ from ours by at most {difference:.1e}", flush=True)
+        if not difference < TOLERANCE:
+            raise SystemExit(f"{name}: the losses differ.\nours\n{reference}\ntheirs\n{losses}")
+
+
+def time_rounds(start, settings, rounds, iterations):
+    """Let the implementations take turns. Return one dict for each timed turn."""
+    workers = [Worker(name, start, **settings) for name in (*IMPLEMENTATIONS, PEAK)]
+    for worker in workers:
+        worker.ask(do="run", iterations=iterations)  # compile, and warm the caches
+    rows, order = [], random.Random(0)
+    for number in range(rounds):
+        order.shuffle(workers)
+        for worker in workers:
+            count = iterations if worker.name != PEAK else 20
+            answer = worker.ask(do="run", iterations=count)
+            if not answer["finite"]:
+                raise SystemExit(f"{worker.name}: a loss is not finite.")
+            rows.append(
+                {
+                    "round": number,
+                    "implementation": worker.name,
+                    "milliseconds": round(1000 * answer["seconds"] / count, 3),
+                    "peak_memory_mb": round(answer["peak_memory"] / 1e6),
+                    **settings,
+                    "hardware": hardware(),
+                    "date": datetime.date.today().isoformat(),
+                }
+            )
+        print(f"round {number + 1} of {rounds}", flush=True)
+    for worker in workers:
+        worker.close()
+    return rows
+
+
+def as_table(rows, operations):
+    """Write the medians, the ratios round by round, and how much of the machine's peak each reaches, as Markdown.
+
+    Args:
+        rows: list of dicts, the rows of `steps.csv`.
+        operations: int, floating-point operations of one iteration.
+    """
+    times = {name: [] for name in (*IMPLEMENTATIONS, PEAK)}
+    for row in rows:
+        times[row["implementation"]].append(float(row["milliseconds"]))
+    peak = matrix_product.Implementation.operations / statistics.median(times[PEAK]) / 1e6  # billions a second
+    lines = [
+        f"{rows[0]['hardware']}; batch {rows[0]['batch_size']}, {rows[0]['threads']} threads; "
+        f"{len(times[PEAK])} rounds on {rows[0]['date']}. One iteration is {operations / 1e9:.2f} billion operations; "
+        f"a large matrix product runs at {peak:.0f} billion a second.",
+        "",
+        "| implementation | ms an iteration | ratio to ours (lowest to highest) | of the peak | peak memory |",
+        "|---|---|---|---|---|",
+    ]
+    for name in IMPLEMENTATIONS:
+        ratios = [theirs / ours for theirs, ours in zip(times[name], times["sgan_helpers"], strict=True)]
+        memory = max(int(row["peak_memory_mb"]) for row in rows if row["implementation"] == name)
+        share = operations / statistics.median(times[name]) / 1e6 / peak
+        lines.append(
+            f"| {name} | {statistics.median(times[name]):.1f} | {statistics.median(ratios):.2f} "
+            f"({min(ratios):.2f} to {max(ratios):.2f}) | {share:.0%} | {memory:,} MB |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=9, help="turns of each implementation (default 9)")
+    parser.add_argument("--iterations", type=int, default=50, help="iterations in a turn (default 50)")
+    parser.add_argument("--batch-size", type=int, default=DEFAULTS["batch_size"])
+    parser.add_argument("--threads", type=int, default=THREADS)
+    parser.add_argument("--output", type=pathlib.Path, default=HERE, help="folder of steps.csv and steps.md")
+    parser.add_argument("-v", action="store_true", help="show what the workers print")
+    arguments = parser.parse_args()
+    settings = {"batch_size": arguments.batch_size, "threads": arguments.threads}
+    with tempfile.TemporaryDirectory() as folder:
+        start = pathlib.Path(folder) / "start.npz"
+        model = write_start(start)
+        networks = (model.class_discriminator, model.binary_discriminator, model.generator)
+        operations = sum(count_iteration(*networks, arguments.batch_size).values())
+        check_losses(start, settings)
+        rows = time_rounds(start, settings, arguments.rounds, arguments.iterations)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    with open(arguments.output / "steps.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    table = as_table(rows, operations)
+    (arguments.output / "steps.md").write_text(table)
+    print(table)
+
+
+if __name__ == "__main__":
+    main()
