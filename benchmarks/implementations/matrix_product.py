@@ -10,7 +10,6 @@ class Implementation:
 
     def __init__(self, weights, data, settings):
         tf.config.threading.set_intra_op_parallelism_threads(settings["threads"])
-        tf.config.threading.set_inter_op_parallelism_threads(settings["threads"])
         self.left, self.right = (tf.random.stateless_normal((SIZE, SIZE), (0, number)) for number in range(2))
         self.multiply = tf.function(lambda left, right: tf.matmul(left, right))
 

@@ -29,7 +29,6 @@ def build_sgan(width, learning_rate, beta_1):
 class Implementation:
     def __init__(self, weights, data, settings):
         tf.config.threading.set_intra_op_parallelism_threads(settings["threads"])
-        tf.config.threading.set_inter_op_parallelism_threads(settings["threads"])
         self.settings, self.step = settings, 0
         keras.utils.set_random_seed(0)
         self.model = build_sgan(settings["width"], settings["learning_rate"], settings["beta_1"])

@@ -16,7 +16,6 @@ class Implementation:
     def __init__(self, weights, data, settings):
         self.settings, self.data = settings, data
         tf.config.threading.set_intra_op_parallelism_threads(settings["threads"])
-        tf.config.threading.set_inter_op_parallelism_threads(settings["threads"])
         self.rng = np.random.default_rng(0)
         keras.utils.set_random_seed(0)
         self.class_discriminator, self.binary_discriminator = build_discriminators()
