@@ -218,7 +218,11 @@ def batch_stream(split, *, seed, start, stop, batch_size=100):
             tf.gather(unlabeled_images, unlabeled_rows),
         )
 
-    return tf.data.Dataset.range(start, stop).map(draw_batch).prefetch(tf.data.AUTOTUNE)
+    # TensorFlow's tuner of such pipelines has nothing to tune here, and keeps whoever is done waiting: it looks whether
+    # the iterator is gone only after 10, 20, 40, 80 … milliseconds, so the wait can be as long as the work.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return tf.data.Dataset.range(start, stop).map(draw_batch).prefetch(2).with_options(options)
 
 
 def draw_rows(seed, stream, step, batch_size, count):
