@@ -231,16 +231,17 @@ def draw_rows(seed, stream, step, batch_size, count):
     return tf.random.stateless_uniform((batch_size,), pair, maxval=count, dtype=tf.int64)
 
 
-def distort_images(images, seed, step):
+def distort_images(images, seed, step, stream="labeled_batch"):
     """Rotate, scale, shear and shift each image a little, so that no batch shows the same pixels twice.
 
     The amounts are drawn for each image, uniformly from `DISTORTION`'s ranges around "unchanged". They are a function
-    of seed and step alone, from the labelled batch's stream, folded once more so that they share no bits with the rows.
+    of seed, stream and step alone, folded once more so that they share no bits with the rows of that batch.
 
     Args:
         images: float32 array or tensor (batch, 28, 28, 1) in [-1, 1].
         seed: int in [0, 2**31 - 1], the run's seed.
         step: int or int64 scalar tensor, the iteration, from 0.
+        stream: one of `STREAMS`, the batch that the images come from.
 
     Returns:
         float32 tensor (batch, 28, 28, 1) in [-1, 1]; pixels from outside the image are -1, black.
@@ -251,8 +252,8 @@ def distort_images(images, seed, step):
     Source: Simard, Steinkraus and Platt (2003), "Best Practices for Convolutional Neural Networks Applied to Visual
     Document Analysis", section 2: affine distortions.
     """
-    check_distort_arguments(images, seed)
-    pair = tf.random.fold_in(random_seed_pair(seed, "labeled_batch", step), tf.constant(1, tf.int64))
+    check_distort_arguments(images, seed, stream)
+    pair = tf.random.fold_in(random_seed_pair(seed, stream, step), tf.constant(1, tf.int64))
     images = tf.convert_to_tensor(images)
     amounts = tf.random.stateless_uniform((5, tf.shape(images)[0]), pair, -1.0, 1.0)  # (5, batch)
     angle = amounts[0] * np.float32(np.deg2rad(DISTORTION["rotation"]))
@@ -277,12 +278,12 @@ def distort_images(images, seed, step):
     )
 
 
-def check_distort_arguments(images, seed):
+def check_distort_arguments(images, seed, stream):
     """Raise unless the arguments of `distort_images` are valid; the values of a symbolic tensor are not looked at."""
     if isinstance(images, tf.Tensor) and images.dtype == tf.float32 and images.shape[1:] == IMAGE_SHAPE:
-        return check_seed_and_stream(seed, "labeled_batch")
+        return check_seed_and_stream(seed, stream)
     check_images("distort_images", "images", images)
-    check_seed_and_stream(seed, "labeled_batch")
+    check_seed_and_stream(seed, stream)
 
 
 def check_split_arguments(images, labels, per_class, seed):

@@ -1,4 +1,4 @@
-"""The networks: one trunk, a class discriminator and a binary discriminator on top of it, and a generator."""
+"""The networks: a trunk with two discriminators on top of it, a discriminator that shows its features, a generator."""
 
 import keras
 from keras import layers
@@ -56,6 +56,45 @@ def build_discriminators(num_classes=10):
     class_discriminator = keras.Model(images, class_logits, name="class_discriminator")
     binary_discriminator = keras.Model(images, real_logits, name="binary_discriminator")
     return class_discriminator, binary_discriminator
+
+
+@plain_ints
+def build_feature_discriminator(num_classes=10):
+    """Build a class discriminator that also returns its last hidden layer, the features.
+
+    These layers are this book's choice, made on validation images.
+
+    Args:
+        num_classes: int of at least 2, the number of classes K.
+
+    Returns:
+        An uncompiled `keras.Model` from float32 images (batch, 28, 28, 1) in [-1, 1] to a list of class logits
+        (batch, K) and features (batch, 128).
+
+    Raises:
+        TypeError, ValueError: when `num_classes` is not an int of at least 2.
+
+    Source: Salimans et al. (2016), section 3.1: the features are an intermediate layer of the discriminator.
+    """
+    check_int("build_feature_discriminator", "num_classes", num_classes, 2)
+    images = keras.Input((28, 28, 1), name="images")
+    hidden = images
+    for number, (maps, size) in enumerate(((24, 5), (48, 3), (96, 3)), start=1):  # 14 x 14, 7 x 7, 4 x 4
+        hidden = layers.Conv2D(maps, size, strides=2, padding="same", name=f"conv_{number}")(hidden)
+        hidden = layers.BatchNormalization(momentum=0.9, name=f"batch_normalization_{number}")(hidden)
+        hidden = layers.LeakyReLU(0.1, name=f"leaky_relu_{number}")(hidden)
+    hidden = layers.Dropout(0.25, name="dropout_3")(layers.Flatten(name="flatten")(hidden))  # (batch, 1536)
+    hidden = layers.BatchNormalization(momentum=0.9, name="batch_normalization_4")(
+        layers.Dense(128, name="dense_4")(hidden)
+    )
+    features = layers.LeakyReLU(0.1, name="features")(hidden)
+    class_logits = layers.Dense(num_classes, name="class_logits")(layers.Dropout(0.25, name="dropout_4")(features))
+    return keras.Model(images, [class_logits, features], name="feature_discriminator")
+
+
+def without_features(feature_discriminator):
+    """Return the class discriminator inside a feature discriminator: the same layers, without the second output."""
+    return keras.Model(feature_discriminator.input, feature_discriminator.outputs[0], name="class_discriminator")
 
 
 @plain_ints

@@ -20,12 +20,26 @@ COLORS = {
     "supervised": "#0072B2",
     "supervised-tuned": "#56B4E9",
     "sgan": "#E69F00",
+    "pseudo-labels": "#000000",
+    "feature-matching": "#D55E00",
     "real": "#009E73",
     "generated": "#CC79A7",
 }
-MARKERS = {"supervised": "o", "supervised-tuned": "s", "sgan": "D"}
-METHOD_NAMES = {"supervised": "supervised, matched", "supervised-tuned": "supervised, tuned", "sgan": "SGAN"}
-LOSS_COLORS = {"class_loss": "sgan", "real_loss": "real", "fake_loss": "generated", "generator_loss": "supervised"}
+MARKERS = {"supervised": "o", "supervised-tuned": "s", "sgan": "D", "pseudo-labels": "^", "feature-matching": "v"}
+METHOD_NAMES = {
+    "supervised": "supervised, matched",
+    "supervised-tuned": "supervised, tuned",
+    "sgan": "SGAN",
+    "pseudo-labels": "pseudo-labels",
+    "feature-matching": "feature matching",
+}
+LOSS_COLORS = {
+    "class_loss": "sgan",
+    "consistency_loss": "feature-matching",
+    "real_loss": "real",
+    "fake_loss": "generated",
+    "generator_loss": "supervised",
+}
 
 
 def plot_digits(images, captions=None, columns=10):

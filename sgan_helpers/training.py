@@ -35,17 +35,23 @@ from sgan_helpers.checks import (
     check_type,
 )
 from sgan_helpers.data import MAX_SEED, STREAMS, LabeledSplit, batch_stream, random_seed_pair
+from sgan_helpers.feature_matching import FeatureMatching
 from sgan_helpers.metrics import evaluate_logits
-from sgan_helpers.networks import build_discriminators, build_generator
+from sgan_helpers.networks import build_discriminators, build_feature_discriminator, build_generator, without_features
 from sgan_helpers.sgan import SGAN
 from sgan_helpers.supervised import Supervised, TunedSupervised
 
-METHODS = ("supervised", "supervised-tuned", "sgan")
+# On the feature discriminator. The first three take the last apart.
+FEATURE_METHODS = ("distortions", "real-or-fake", "feature-matching-alone", "pseudo-labels", "feature-matching")
+METHODS = ("supervised", "supervised-tuned", "sgan", *FEATURE_METHODS)
 RANDOM_SCHEME = 1  # count up whenever a draw changes its seed, its order or its distribution
 STEPS_PER_EXECUTION = 50
 SAMPLE_COUNT = 100
 DEFAULTS = {"batch_size": 100, "learning_rate": 5e-4, "beta_1": 0.5}
-OWN_DEFAULTS = {"supervised-tuned": {"learning_rate": 1e-3}}  # of one method only; also chosen on validation images
+OWN_DEFAULTS = {  # of some methods only; also chosen on validation images
+    "supervised-tuned": {"learning_rate": 1e-3},
+    **{method: {"learning_rate": 2e-3} for method in FEATURE_METHODS},
+}
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,8 @@ def train(
     A progress bar is shown in a terminal; elsewhere one line is printed for each evaluation.
 
     Args:
-        method: "supervised", "supervised-tuned" or "sgan".
+        method: one of `METHODS`: "supervised", "supervised-tuned", "sgan", "pseudo-labels", "feature-matching", or one
+            of those that take the last apart; see `build_model`.
         split: a `LabeledSplit`; any float32 images (N, 28, 28, 1) in [-1, 1], any number K of classes of at least 2,
             a label of each class 0 to K - 1.
         test_images: float32 array (M, 28, 28, 1) in [-1, 1].
@@ -214,26 +221,40 @@ def defaults_of(method):
 
 
 def build_model(method, num_classes=10, *, seed, learning_rate=None, beta_1=DEFAULTS["beta_1"]):
-    """Build the untrained `keras.Model` of a method. Initial weights follow Keras's global seed."""
+    """Build the untrained `keras.Model` of a method. Initial weights follow Keras's global seed.
+
+    All methods after "sgan" have the feature discriminator. "distortions" trains it on distorted labelled images alone,
+    with averaged weights. "real-or-fake" adds a GAN whose generator wants to pass for real, "feature-matching-alone"
+    one that matches features, "pseudo-labels" no GAN but pseudo-labels; "feature-matching" has both of the last two.
+    """
     check_choice("build_model", "method", method, METHODS)
     if learning_rate is None:
         learning_rate = defaults_of(method)["learning_rate"]
+    adam = {"learning_rate": learning_rate, "beta_1": beta_1}
     class_discriminator, binary_discriminator = build_discriminators(num_classes)
     if method == "supervised":
-        return Supervised(class_discriminator, learning_rate=learning_rate, beta_1=beta_1)
+        return Supervised(class_discriminator, **adam)
+    if method == "sgan":
+        return SGAN(class_discriminator, binary_discriminator, build_generator(), seed=seed, **adam)
     if method == "supervised-tuned":
         averaged_discriminator = build_discriminators(num_classes)[0]
         averaged_discriminator.set_weights(class_discriminator.get_weights())
-        return TunedSupervised(
-            averaged_discriminator, class_discriminator, seed=seed, learning_rate=learning_rate, beta_1=beta_1
-        )
-    return SGAN(
-        class_discriminator,
-        binary_discriminator,
-        build_generator(),
+        return TunedSupervised(averaged_discriminator, class_discriminator, seed=seed, **adam)
+    trained_discriminator = build_feature_discriminator(num_classes)
+    averaged_discriminator = build_feature_discriminator(num_classes)
+    averaged_discriminator.set_weights(trained_discriminator.get_weights())
+    averaged_discriminator = without_features(averaged_discriminator)
+    if method == "distortions":
+        return TunedSupervised(averaged_discriminator, without_features(trained_discriminator), seed=seed, **adam)
+    generator = None if method == "pseudo-labels" else build_generator()
+    return FeatureMatching(
+        averaged_discriminator,
+        trained_discriminator,
+        generator,
         seed=seed,
-        learning_rate=learning_rate,
-        beta_1=beta_1,
+        uses_pseudo_labels=method in ("pseudo-labels", "feature-matching"),
+        matches_features=method != "real-or-fake",
+        **adam,
     )
 
 
@@ -248,9 +269,8 @@ def predict_logits(class_discriminator, images, batch_size=1000):
 
 def recipe_hash(method, model, batch_size, learning_rate, beta_1):
     """Return eight hexadecimal digits that change with any hyperparameter or with the random scheme."""
-    networks = [model.class_discriminator]
-    if hasattr(model, "generator"):
-        networks += [model.binary_discriminator, model.generator]
+    parts = ("class_discriminator", "binary_discriminator", "generator")
+    networks = [getattr(model, part) for part in parts if hasattr(model, part)]
     recipe = {
         "method": method,
         "batch_size": int(batch_size),

@@ -283,7 +283,8 @@ def test_images_that_are_not_mnist_are_learned(run_bars, method):
     assert run.class_discriminator.output_shape == (None, 3)
     assert run.summary["test_accuracy"] > 0.9
     assert run.output_dir is None
-    assert (run.generator is None) == (method != "sgan")
+    with_gan = {"sgan", "real-or-fake", "feature-matching-alone", "feature-matching"}
+    assert (run.generator is not None) == (method in with_gan)
 
 
 def test_unequal_classes_have_no_labels_per_class():
@@ -297,7 +298,7 @@ def test_unequal_classes_have_no_labels_per_class():
         (
             {"method": "gan"},
             ValueError,
-            "'method' parameter of train must be one of 'supervised', .*'sgan'. Got 'gan'",
+            "'method' parameter of train must be one of 'supervised', .*'feature-matching'. Got 'gan'",
         ),
         ({"iterations": 0}, ValueError, "'iterations'.*Got 0"),
         ({"iterations": 10.0}, TypeError, "'iterations'.*Got 10.0"),
@@ -388,7 +389,7 @@ def test_bad_arguments_of_predict_logits_are_named(bars, call, error, message):
 def test_an_unknown_method_is_not_built_as_another():
     with pytest.raises(
         ValueError,
-        match="'method' parameter of build_model must be one of 'supervised', .*'sgan'. Got 'gan'",
+        match="'method' parameter of build_model must be one of 'supervised', .*'feature-matching'. Got 'gan'",
     ):
         training.build_model("gan", seed=0)
 

@@ -35,10 +35,11 @@ def mean_and_deviation(values, digits=2, scale=1):
 def accuracy_table(results):
     """Return the table of accuracies: a row for each number of labels, a column for each method."""
     rows = []
+    names = {method: name for method, name in NAMES.items() if method in set(results["method"])}
     for labels, runs in results.groupby("labels"):
-        cells = [runs[runs["method"] == method]["test_accuracy"] for method in NAMES]
+        cells = [runs[runs["method"] == method]["test_accuracy"] for method in names]
         rows.append([f"{labels:,}", *(mean_and_deviation(accuracies, scale=100) for accuracies in cells)])
-    return markdown(["labels", *NAMES.values()], rows)
+    return markdown(["labels", *names.values()], rows)
 
 
 def difference_table(results):

@@ -1,0 +1,193 @@
+"""Pseudo-labels against NumPy, batch statistics of fakes, and what a step of each variant trains."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sgan_helpers import data, feature_matching, losses, training
+from sgan_helpers.networks import build_feature_discriminator, build_generator, without_features
+
+VARIANTS = ("real-or-fake", "feature-matching-alone", "pseudo-labels", "feature-matching")
+
+
+def softmax(logits):
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+class Constant(keras.Model):
+    """A classifier that gives the same logits to any images; it must be asked without dropout."""
+
+    def __init__(self, logits):
+        super().__init__()
+        self.logits = tf.constant(logits)
+
+    def call(self, images, training):
+        assert training is False
+        return self.logits
+
+
+def test_pseudo_labels_are_the_formula():
+    logits = np.array([[9.0, 0, 0], [2.9, 0, 0], [0.2, 0, 0], [3, 2.5, 0]], np.float32)
+    bias = tf.Variable([-0.5, 0.1, 0.4])
+    step = tf.constant(1500, tf.int64)
+    guesses, sure = feature_matching.pseudo_labels(Constant(logits), tf.zeros((4, 28, 28, 1)), bias, step)
+    probabilities = softmax(logits + np.array([-0.5, 0.1, 0.4]))
+    assert guesses.numpy().tolist() == probabilities.argmax(axis=1).tolist() == [0, 0, 2, 1]
+    assert sure.numpy().tolist() == (probabilities.max(axis=1) > 0.95).astype(float).tolist() == [1, 0, 0, 0]
+    moved = np.array([-0.5, 0.1, 0.4]) - 0.05 * (3 * probabilities.mean(axis=0) - 1)
+    np.testing.assert_allclose(bias.numpy(), moved - moved.mean(), rtol=1e-5)
+
+
+def test_the_bias_helps_a_class_that_is_seldom_given_and_its_bound_shrinks_to_nothing():
+    bias = tf.Variable([0.0, 0.0, 0.0])
+    images = tf.zeros((4, 28, 28, 1))
+    network = Constant(np.tile(np.array([[8.0, 0, 1]], np.float32), (4, 1)))
+    for _ in range(200):
+        feature_matching.pseudo_labels(network, images, bias, tf.constant(0, tf.int64))
+    assert bias.numpy()[0] < -2.9 and bias.numpy()[1] > 0, "the first class is given too often"
+    for step, limit in ((1500, 1.5), (2700, 0.3), (3000, 0.0), (9000, 0.0)):
+        feature_matching.pseudo_labels(network, images, bias, tf.constant(step, tf.int64))
+        np.testing.assert_allclose(np.abs(bias.numpy()).max(), limit, atol=1e-5)
+
+
+def test_fakes_are_normalised_by_their_own_batch_and_leave_the_moving_averages_alone():
+    network = build_feature_discriminator()
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0.0
+    images = tf.random.stateless_uniform((8, 28, 28, 1), (1, 2), -1.0, 1.0)
+    before = network.get_weights()
+    logits, features = feature_matching.discriminate_fakes(network, images)
+    assert all(map(np.array_equal, before, network.get_weights()))
+    expected = network(images, training=True)
+    np.testing.assert_array_equal(logits, expected[0])
+    np.testing.assert_array_equal(features, expected[1])
+    assert not np.allclose(logits, network(images, training=False)[0], atol=1e-3)
+
+
+def test_the_class_discriminator_has_the_weights_of_the_feature_discriminator_in_the_same_order():
+    network = build_feature_discriminator(3)
+    classifier = without_features(network)
+    assert [id(weight) for weight in classifier.weights] == [id(weight) for weight in network.weights]
+    images = tf.random.stateless_uniform((2, 28, 28, 1), (1, 2), -1.0, 1.0)
+    np.testing.assert_array_equal(classifier(images), network(images)[0])
+
+
+@pytest.mark.parametrize("method", VARIANTS)
+def test_gradients_of_a_step_are_those_of_the_losses(monkeypatch, bar_split, method):
+    keras.utils.set_random_seed(3)
+    model = training.build_model(method, 3, seed=3)
+    for layer in model.trained_discriminator.layers:
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0.0
+    (batch,) = data.batch_stream(bar_split, seed=3, start=5, stop=6, batch_size=40)
+    step, labeled_images, labels, unlabeled_images = batch
+    with_gan, with_guesses = method != "pseudo-labels", method in ("pseudo-labels", "feature-matching")
+
+    images = tf.concat([labeled_images[:32], unlabeled_images], axis=0)
+    images = data.distort_images(images, 3, step, "unlabeled_batch")
+    with tf.GradientTape(persistent=True) as tape:
+        logits, features = model.trained_discriminator(images, training=True)
+        total = losses.class_loss(labels[:32], logits[:32])
+        if with_guesses:
+            guesses, sure = feature_matching.pseudo_labels(
+                model.class_discriminator, unlabeled_images, tf.Variable(tf.zeros(3)), step
+            )
+            assert 0 <= float(tf.reduce_mean(sure)) <= 1
+            total += losses.consistency_loss(guesses, sure, logits[32:])
+        if with_gan:
+            noise = tf.random.stateless_normal((40, 100), data.random_seed_pair(3, "fake_noise", step))
+            fake_logits, fake_features = model.trained_discriminator(
+                model.generator(noise, training=True), training=True
+            )
+            real = losses.real_loss(losses.real_logits_of(logits[32:]))
+            fake = losses.fake_loss(losses.real_logits_of(fake_logits))
+            total += 0.1 * (real + fake)
+            wanted = losses.generator_loss(losses.real_logits_of(fake_logits))
+            if method != "real-or-fake":
+                wanted = losses.feature_matching_loss(features[32:], fake_features)
+    expected = {"class_optimizer": tape.gradient(total, model.trained_discriminator.trainable_variables)}
+    if with_gan:
+        expected["generator_optimizer"] = tape.gradient(wanted, model.generator.trainable_variables)
+
+    found = {}
+    for optimizer in model.optimizers:
+        monkeypatch.setattr(
+            optimizer, "apply", lambda gradients, variables, name=optimizer.name: found.update({name: gradients})
+        )
+    model.train_step(batch)
+    assert found.keys() == expected.keys()
+    for name, gradients in expected.items():
+        for ours, theirs in zip(found[name], gradients, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-6)
+
+
+def test_a_step_trains_averages_and_reports_every_part(bar_split):
+    keras.utils.set_random_seed(3)
+    model = training.build_model("feature-matching", 3, seed=3)
+    networks = (model.class_discriminator, model.trained_discriminator, model.generator)
+    before = [network.get_weights() for network in networks]
+    (batch,) = data.batch_stream(bar_split, seed=3, start=5, stop=6, batch_size=40)
+    found = model.train_step(batch)
+    for network, values in zip(networks, before, strict=True):
+        kernels = [new for new, weight in zip(network.get_weights(), network.weights, strict=True) if weight.trainable]
+        old = [value for value, weight in zip(values, network.weights, strict=True) if weight.trainable]
+        assert not any(map(np.array_equal, kernels[:1], old[:1])), network.name
+    assert tuple(found) == model.loss_names
+    assert all(np.isfinite(float(loss)) and float(loss) >= 0 for loss in found.values())
+    assert model.loss_names == ("class_loss", "consistency_loss", "real_loss", "fake_loss", "generator_loss")
+
+
+def test_every_variant_and_every_number_of_it_is_in_the_recipe(monkeypatch):
+    def recipe(method):
+        keras.utils.set_random_seed(0)
+        settings = training.defaults_of(method)
+        return training.recipe_hash(method, training.build_model(method, seed=0), **settings)
+
+    assert len({recipe(method) for method in training.METHODS}) == len(training.METHODS)
+    before = recipe("feature-matching")
+    assert recipe("feature-matching") == before
+    for name in ("LABELED_BATCH", "CONFIDENCE", "BALANCE_RATE", "BALANCE_STEPS", "BALANCE_LIMIT", "GAN_WEIGHT"):
+        with monkeypatch.context() as patch:
+            patch.setattr(feature_matching, name, getattr(feature_matching, name) * 2)
+            assert recipe("feature-matching") != before, name
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"class_discriminator": 1}, TypeError, "'class_discriminator' parameter of FeatureMatching must be a Model"),
+        ({"trained_discriminator": None}, TypeError, "'trained_discriminator' parameter of FeatureMatching"),
+        ({"generator": "g"}, TypeError, "'generator' parameter of FeatureMatching must be a Model. Got 'str'"),
+        ({"seed": -1}, ValueError, "'seed' parameter of FeatureMatching must be an int in"),
+        ({"learning_rate": 0}, ValueError, "'learning_rate' parameter of FeatureMatching"),
+        ({"beta_1": 1.0}, ValueError, "'beta_1' parameter of FeatureMatching"),
+        (
+            {"uses_pseudo_labels": 1},
+            TypeError,
+            "'uses_pseudo_labels' parameter of FeatureMatching must be True or False",
+        ),
+        ({"matches_features": "no"}, TypeError, "'matches_features' parameter of FeatureMatching"),
+    ],
+)
+def test_bad_arguments_are_named(change, error, message):
+    network = build_feature_discriminator(2)
+    arguments = {
+        "class_discriminator": without_features(network),
+        "trained_discriminator": network,
+        "generator": build_generator(),
+        "seed": 0,
+        "learning_rate": 1e-3,
+        "beta_1": 0.5,
+    }
+    with pytest.raises(error, match=message):
+        feature_matching.FeatureMatching(**{**arguments, **change})
+
+
+def test_the_feature_discriminator_has_the_shapes_it_says():
+    network = build_feature_discriminator(7)
+    assert network.output_shape == [(None, 7), (None, 128)]
+    with pytest.raises(ValueError, match="'num_classes' parameter of build_feature_discriminator must be an int of at"):
+        build_feature_discriminator(1)
