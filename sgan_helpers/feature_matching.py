@@ -18,6 +18,7 @@ from sgan_helpers.losses import (
     real_logits_of,
     real_loss,
 )
+from sgan_helpers.networks import without_features
 from sgan_helpers.sgan import draw_noise
 from sgan_helpers.supervised import AVERAGE_DECAY, update_average
 
@@ -30,16 +31,15 @@ BALANCE_LIMIT = 3.0
 GAN_WEIGHT = 0.1  # of the real and the fake loss, beside the class loss
 
 
-def pseudo_labels(class_discriminator, images, class_bias, step):
-    """Label images with the averaged network, and say where it is sure.
+def pseudo_labels(class_logits, class_bias, step):
+    """Label images by the averaged network's logits, and say where it is sure.
 
     Early in training a network gives some classes too often, and whole styles of a digit would be learned as another.
     So a bias is added to the logits: it falls where a class has been given too often, and rises where too seldom.
     It only decides close cases, for it is bounded; the bound shrinks to 0, because no real data are balanced exactly.
 
     Args:
-        class_discriminator: `keras.Model`, images to class logits (batch, K).
-        images: float32 tensor (batch, 28, 28, 1), undistorted.
+        class_logits: float32 tensor (batch, K), the averaged network's logits of images that are not distorted.
         class_bias: `keras.Variable` (K,), kept from step to step; it is moved.
         step: int64 scalar tensor, the iteration, from 0.
 
@@ -49,9 +49,8 @@ def pseudo_labels(class_discriminator, images, class_bias, step):
     Source: Sohn et al. (2020), "FixMatch", section 2; the balance follows the distribution alignment of Berthelot et
     al. (2020), "ReMixMatch", section 3.1, with a feedback on the bias for the division by frequencies.
     """
-    logits = class_discriminator(images, training=False)  # (batch, K)
-    probabilities = tf.nn.softmax(logits + class_bias)
-    surplus = logits.shape[1] * tf.reduce_mean(probabilities, axis=0) - 1.0  # (K,), 0 where a class has its share
+    probabilities = tf.nn.softmax(class_logits + class_bias)  # (batch, K)
+    surplus = class_logits.shape[1] * tf.reduce_mean(probabilities, axis=0) - 1.0  # (K,), 0: a class has its share
     moved = class_bias - BALANCE_RATE * surplus
     limit = BALANCE_LIMIT * tf.maximum(0.0, 1.0 - tf.cast(step, tf.float32) / BALANCE_STEPS)
     class_bias.assign(tf.clip_by_value(moved - tf.reduce_mean(moved), -limit, limit))
@@ -70,14 +69,14 @@ def discriminate_fakes(feature_discriminator, fake_images):
         fake_images: float32 tensor (batch, 28, 28, 1) in [-1, 1].
 
     Returns:
-        Class logits (batch, K) and features (batch, F).
+        Class logits (batch, K).
     """
     averages = [variable for variable in feature_discriminator.non_trainable_variables if "moving" in variable.path]
     before = [tf.identity(average) for average in averages]
-    logits, features = feature_discriminator(fake_images, training=True)
+    class_logits, _ = feature_discriminator(fake_images, training=True)
     for average, value in zip(averages, before, strict=True):
         average.assign(value)
-    return logits, features
+    return class_logits
 
 
 class FeatureMatching(keras.Model):
@@ -87,9 +86,13 @@ class FeatureMatching(keras.Model):
     class loss + the consistency loss + GAN_WEIGHT (the real loss + the fake loss). Labelled and unlabelled images are
     distorted. A part that is left out costs no time.
 
+    The generator matches features of the *averaged* discriminator, which uses its moving averages for real images and
+    fakes alike. Those of the trained one would not do: its batch normalisation gives any batch the same mean.
+
     Args:
-        class_discriminator: `keras.Model`, images (batch, 28, 28, 1) to class logits (batch, K). It holds the average.
-        trained_discriminator: `keras.Model` of the same layers, images to class logits and features (batch, F).
+        averaged_discriminator: `keras.Model`, images (batch, 28, 28, 1) to class logits (batch, K) and features
+            (batch, F). It holds the average; its `class_discriminator` is the classifier.
+        trained_discriminator: `keras.Model` of the same layers.
         generator: `keras.Model`, noise (batch, latent_dim) to images, or None for no GAN.
         seed: int in [0, 2**31 - 1], the seed of distortions and noise.
         learning_rate: float above 0, of every Adam optimiser.
@@ -105,7 +108,7 @@ class FeatureMatching(keras.Model):
 
     def __init__(
         self,
-        class_discriminator,
+        averaged_discriminator,
         trained_discriminator,
         generator=None,
         *,
@@ -115,7 +118,7 @@ class FeatureMatching(keras.Model):
         uses_pseudo_labels=True,
         matches_features=True,
     ):
-        check_type("FeatureMatching", "class_discriminator", class_discriminator, keras.Model)
+        check_type("FeatureMatching", "averaged_discriminator", averaged_discriminator, keras.Model)
         check_type("FeatureMatching", "trained_discriminator", trained_discriminator, keras.Model)
         if generator is not None:
             check_type("FeatureMatching", "generator", generator, keras.Model)
@@ -125,7 +128,8 @@ class FeatureMatching(keras.Model):
         check_bool("FeatureMatching", "uses_pseudo_labels", uses_pseudo_labels)
         check_bool("FeatureMatching", "matches_features", matches_features)
         super().__init__(name="feature_matching")
-        self.class_discriminator = class_discriminator
+        self.averaged_discriminator = averaged_discriminator
+        self.class_discriminator = without_features(averaged_discriminator)
         self.trained_discriminator = trained_discriminator
         self.seed = seed
         self.uses_pseudo_labels, self.has_gan, self.matches_features = (
@@ -138,7 +142,7 @@ class FeatureMatching(keras.Model):
         self.optimizers = [self.class_optimizer]
         self.loss_names = ("class_loss",)
         if uses_pseudo_labels:
-            self.class_bias = self.add_weight((class_discriminator.output_shape[1],), "zeros", name="class_bias")
+            self.class_bias = self.add_weight((self.class_discriminator.output_shape[1],), "zeros", name="class_bias")
             self.loss_names += ("consistency_loss",)
         if self.has_gan:
             self.generator = generator
@@ -168,26 +172,26 @@ class FeatureMatching(keras.Model):
         labeled_images, labels = labeled_images[:LABELED_BATCH], labels[:LABELED_BATCH]
         images = tf.concat([labeled_images, unlabeled_images], axis=0)
         images = distort_images(images, self.seed, step, "unlabeled_batch")
+        average_logits, average_features = self.averaged_discriminator(unlabeled_images, training=False)
         if self.uses_pseudo_labels:
-            guesses, sure = pseudo_labels(self.class_discriminator, unlabeled_images, self.class_bias, step)
+            guesses, sure = pseudo_labels(average_logits, self.class_bias, step)
         with tf.GradientTape(persistent=True) as tape:
-            logits, features = self.trained_discriminator(images, training=True)
-            labeled_logits, unlabeled_logits = tf.split(logits, [tf.shape(labels)[0], -1])
+            class_logits, _ = self.trained_discriminator(images, training=True)
+            labeled_logits, unlabeled_logits = tf.split(class_logits, [tf.shape(labels)[0], -1])
             losses = [class_loss(labels, labeled_logits)]
             if self.uses_pseudo_labels:
                 losses.append(consistency_loss(guesses, sure, unlabeled_logits))
             total = tf.add_n(losses)
             if self.has_gan:
                 noise_shape = (tf.shape(unlabeled_images)[0], self.generator.input_shape[-1])
-                noise = draw_noise(self.seed, "fake_noise", step, *noise_shape)
-                fake_logits, fake_features = discriminate_fakes(
-                    self.trained_discriminator, self.generator(noise, training=True)
-                )
+                fake_images = self.generator(draw_noise(self.seed, "fake_noise", step, *noise_shape), training=True)
+                fake_logits = discriminate_fakes(self.trained_discriminator, fake_images)
                 losses.append(real_loss(real_logits_of(unlabeled_logits)))
                 losses.append(fake_loss(real_logits_of(fake_logits)))
                 total += GAN_WEIGHT * (losses[-2] + losses[-1])
                 if self.matches_features:
-                    losses.append(feature_matching_loss(features[tf.shape(labels)[0] :], fake_features))
+                    _, fake_features = self.averaged_discriminator(fake_images, training=False)
+                    losses.append(feature_matching_loss(average_features, fake_features))
                 else:
                     losses.append(generator_loss(real_logits_of(fake_logits)))
         variables = self.trained_discriminator.trainable_variables

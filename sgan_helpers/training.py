@@ -243,9 +243,9 @@ def build_model(method, num_classes=10, *, seed, learning_rate=None, beta_1=DEFA
     trained_discriminator = build_feature_discriminator(num_classes)
     averaged_discriminator = build_feature_discriminator(num_classes)
     averaged_discriminator.set_weights(trained_discriminator.get_weights())
-    averaged_discriminator = without_features(averaged_discriminator)
     if method == "distortions":
-        return TunedSupervised(averaged_discriminator, without_features(trained_discriminator), seed=seed, **adam)
+        classifiers = without_features(averaged_discriminator), without_features(trained_discriminator)
+        return TunedSupervised(*classifiers, seed=seed, **adam)
     generator = None if method == "pseudo-labels" else build_generator()
     return FeatureMatching(
         averaged_discriminator,

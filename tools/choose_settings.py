@@ -2,8 +2,9 @@
 
 The validation images are the last 10,000 training images; the test set is not touched. The split seeds are 100 and
 above, which no reported run uses. First the trunk and the learning rate, for the SGAN and the matched baseline (into
-validation.csv); then the distortions of the tuned baseline on that trunk (into validation-tuned.csv). Candidates that
-are recorded already are skipped, so the comparison can be stopped and resumed.
+validation.csv); then the distortions of the tuned baseline on that trunk (into validation-tuned.csv); last the balance
+of the pseudo-labels and the weight of the GAN, with 100 labels (into validation-pseudo-labels.csv). Candidates that are
+recorded already are skipped, so the comparison can be stopped and resumed.
 """
 
 import os
@@ -16,7 +17,7 @@ import pathlib
 import keras
 from keras import layers
 
-from sgan_helpers import data, networks, supervised, training
+from sgan_helpers import data, feature_matching, networks, supervised, training
 
 RESULTS = pathlib.Path(__file__).parents[1] / "results"
 ITERATIONS = 3000
@@ -54,6 +55,16 @@ TUNED = [
     (15.0, 0.15, 0.2, 2.0, 0.0, 1e-3),
     (15.0, 0.15, 0.2, 2.0, 0.0, 5e-4),
 ]
+PSEUDO_LABELS = [
+    # method, limit of the bias, iterations until the limit is 0, learning rate, weight of the GAN
+    ("pseudo-labels", 0.0, 3000, 2e-3, 0.0),
+    ("pseudo-labels", 3.0, 3000, 2e-3, 0.0),
+    ("pseudo-labels", 3.0, 1_000_000, 2e-3, 0.0),  # as good as never
+    ("pseudo-labels", 3.0, 3000, 1e-3, 0.0),
+    ("feature-matching", 3.0, 3000, 2e-3, 0.1),
+    ("feature-matching", 3.0, 3000, 2e-3, 1.0),
+]
+PSEUDO_LABELS_ITERATIONS = 5000
 TUNED_SPLITS = [(10, 100), (10, 101), (100, 100)]  # labels per class, split seed
 
 
@@ -74,7 +85,7 @@ def record(path, candidate, mnist, per_class, **settings):
         split,
         test_images=mnist.test_images,
         test_labels=mnist.test_labels,
-        iterations=ITERATIONS,
+        iterations=int(candidate["iterations"]),
         seed=seed,
         **settings,
     )
@@ -125,11 +136,32 @@ def choose_distortion(mnist):
             record(path, candidate, mnist, per_class, learning_rate=learning_rate)
 
 
+def choose_balance(mnist):
+    """Compare balances of the pseudo-labels, learning rates and weights of the GAN, with 100 labels."""
+    for method, limit, steps, learning_rate, gan_weight in PSEUDO_LABELS:
+        feature_matching.BALANCE_LIMIT, feature_matching.BALANCE_STEPS = limit, steps
+        feature_matching.GAN_WEIGHT = gan_weight
+        for split_seed in (100, 101, 102):
+            candidate = {
+                "method": method,
+                "balance_limit": limit,
+                "balance_steps": steps,
+                "learning_rate": learning_rate,
+                "gan_weight": gan_weight,
+                "labels": 100,
+                "split_seed": split_seed,
+                "iterations": PSEUDO_LABELS_ITERATIONS,
+            }
+            path = RESULTS / "validation-pseudo-labels.csv"
+            record(path, candidate, mnist, 10, learning_rate=learning_rate)
+
+
 def main():
     """Run every candidate that is not recorded yet."""
     mnist = data.hold_out_validation(data.load_mnist("full"))
     choose_trunk(mnist)
     choose_distortion(mnist)
+    choose_balance(mnist)
 
 
 if __name__ == "__main__":
