@@ -60,7 +60,7 @@ class TrainingRun:
 
     Attributes:
         class_discriminator: the trained classifier, images (batch, 28, 28, 1) to class logits (batch, K).
-        generator: the trained generator, or None for a supervised method.
+        generator: the trained generator, or None for a method without a GAN.
         summary: dict, the contents of `summary.json`.
         history: list of dicts, one for each evaluation.
         losses: dict from "iteration" and the names of the losses to arrays, a value for every 50 iterations, each
