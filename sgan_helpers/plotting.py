@@ -22,16 +22,31 @@ COLORS = {
     "sgan": "#E69F00",
     "pseudo-labels": "#000000",
     "feature-matching": "#D55E00",
+    "distortions": "#999999",
+    "real-or-fake": "#F0E442",
+    "feature-matching-alone": "#CC79A7",
     "real": "#009E73",
     "generated": "#CC79A7",
 }
-MARKERS = {"supervised": "o", "supervised-tuned": "s", "sgan": "D", "pseudo-labels": "^", "feature-matching": "v"}
+MARKERS = {
+    "supervised": "o",
+    "supervised-tuned": "s",
+    "sgan": "D",
+    "pseudo-labels": "^",
+    "feature-matching": "v",
+    "distortions": "P",
+    "real-or-fake": "X",
+    "feature-matching-alone": "<",
+}
 METHOD_NAMES = {
     "supervised": "supervised, matched",
     "supervised-tuned": "supervised, tuned",
     "sgan": "SGAN",
     "pseudo-labels": "pseudo-labels",
     "feature-matching": "feature matching",
+    "distortions": "distortions alone",
+    "real-or-fake": "real or fake",
+    "feature-matching-alone": "feature matching alone",
 }
 LOSS_COLORS = {
     "class_loss": "sgan",

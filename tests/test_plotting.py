@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from sgan_helpers import plotting
+from sgan_helpers.__main__ import METHODS
 
 SAMPLES = np.random.default_rng(0).integers(0, 256, (3, 20, 28, 28)).astype(np.uint8)
 
@@ -68,6 +69,13 @@ def test_the_label_curve_goes_through_the_means_and_shows_every_run():
         assert np.isclose(drawn, point, rtol=0.01).all(axis=1).any(), point
     assert [label.get_text() for label in axis.get_xticklabels()] == ["50", "100", "1,000"]
     assert axis.get_xscale() == axis.get_yscale() == "log"
+
+
+def test_a_sweep_of_any_methods_can_be_drawn():
+    (axis,) = plotting.plot_label_curve({method: {20: [1.0], 50: [2.0]} for method in METHODS}).axes
+    curves = [line for line in axis.lines if not line.get_label().startswith("_")]
+    assert len({(line.get_color(), line.get_marker()) for line in curves}) == len(METHODS)
+    assert len({line.get_label() for line in curves}) == len(METHODS)
 
 
 def test_a_run_without_errors_does_not_stop_the_label_curve():
