@@ -224,12 +224,12 @@ def evaluate_command(options):
     try:
         summary = json.loads(summary_path.read_text())
         headline = "{method}, {labels} labels, seed {seed}, {iterations:,} iterations".format(**summary)
+        class_discriminator = build_model(summary["method"], seed=0).class_discriminator
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"The file {str(summary_path)!r} is no summary of a run.") from error
     if not weights_path.exists():
         raise FileNotFoundError(f"There is no file {str(weights_path)!r}.")
     mnist = load_mnist(options.data)
-    class_discriminator = build_model(summary["method"], seed=0).class_discriminator
     try:
         class_discriminator.load_weights(weights_path)
     except (OSError, ValueError, KeyError, RuntimeError) as error:

@@ -119,6 +119,20 @@ def test_a_baseline_has_the_same_folder_without_a_generator(finished):
     assert (summary["method"], summary["labels"], summary["seed"], summary["split_seed"]) == ("supervised", 50, 2, 3)
 
 
+def test_a_classifier_with_other_layers_is_tested_again_as_what_it_is(tmp_path, capsys):
+    folder = tmp_path / "run"
+    arguments = ["--data", "sample", "--method", "feature-matching", "--labels-per-class", "5"]
+    assert main(["train", *arguments, "--iterations", "2", "--output", str(folder)]) == 0
+    assert FINISHED | {"digits.png", "generator.weights.h5"} <= {path.name for path in folder.iterdir()}
+    summary = json.loads((folder / "summary.json").read_text())
+    capsys.readouterr()
+    assert main(["evaluate", str(folder), "--data", "sample"]) == 0
+    assert f"negative log-likelihood     {summary['nll']:.4f} nats" in capsys.readouterr().out
+    (folder / "summary.json").write_text(json.dumps({**summary, "method": "gan"}))
+    assert main(["evaluate", str(folder), "--data", "sample"]) == 1
+    assert "summary.json' is no summary of a run" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
