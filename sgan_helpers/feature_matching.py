@@ -22,7 +22,7 @@ from sgan_helpers.networks import without_features
 from sgan_helpers.sgan import draw_noise
 from sgan_helpers.supervised import AVERAGE_DECAY, update_average
 
-# All these numbers were chosen on validation images.
+# Chosen on validation images, apart from the last: that one has not been compared with others yet.
 LABELED_BATCH = 32  # labelled images in a step, of those in the batch: with few labels, more are only repetition
 CONFIDENCE = 0.95  # a pseudo-label counts where its probability is above this
 BALANCE_RATE = 0.05  # how fast the logits' bias follows an imbalance of the classes
@@ -101,7 +101,7 @@ class FeatureMatching(keras.Model):
         matches_features: bool; False means that the generator wants its images to pass for real.
 
     Raises:
-        TypeError, ValueError: an argument has the wrong type or range.
+        TypeError, ValueError: an argument has the wrong type or range, or the discriminators differ in shape.
 
     Source: Salimans et al. (2016), "Improved Techniques for Training GANs", sections 3.1 and 5; Sohn et al. (2020).
     """
@@ -118,10 +118,7 @@ class FeatureMatching(keras.Model):
         uses_pseudo_labels=True,
         matches_features=True,
     ):
-        check_type("FeatureMatching", "averaged_discriminator", averaged_discriminator, keras.Model)
-        check_type("FeatureMatching", "trained_discriminator", trained_discriminator, keras.Model)
-        if generator is not None:
-            check_type("FeatureMatching", "generator", generator, keras.Model)
+        check_feature_matching_arguments(averaged_discriminator, trained_discriminator, generator)
         check_int("FeatureMatching", "seed", seed, 0, MAX_SEED)
         check_number("FeatureMatching", "learning_rate", learning_rate, 0, float("inf"))
         check_number("FeatureMatching", "beta_1", beta_1, 0, 1)
@@ -204,3 +201,25 @@ class FeatureMatching(keras.Model):
         for tracker, loss in zip(self.loss_trackers, losses, strict=True):
             tracker.update_state(loss)
         return dict(zip(self.loss_names, losses, strict=True))
+
+
+def check_feature_matching_arguments(averaged_discriminator, trained_discriminator, generator):
+    """Raise unless the networks of `FeatureMatching` are two discriminators with features, and a generator or None."""
+    discriminators = {"averaged_discriminator": averaged_discriminator, "trained_discriminator": trained_discriminator}
+    for name, discriminator in discriminators.items():
+        check_type("FeatureMatching", name, discriminator, keras.Model)
+        shapes = [tuple(output.shape) for output in discriminator.outputs]
+        if len(shapes) != 2 or any(len(shape) != 2 for shape in shapes):
+            raise ValueError(
+                f"The '{name}' parameter of FeatureMatching must give class logits (batch, K) and features (batch, F). "
+                f"Got outputs of shape {', '.join(map(str, shapes))} instead."
+            )
+    if generator is not None:
+        check_type("FeatureMatching", "generator", generator, keras.Model)
+    same_network = trained_discriminator is averaged_discriminator
+    shapes, wanted = ([weight.shape for weight in network.weights] for network in discriminators.values())
+    if same_network or shapes != wanted:
+        raise ValueError(
+            "The 'trained_discriminator' parameter of FeatureMatching must be another network with the layers of the "
+            f"averaged one. Got {'the same network' if same_network else 'weights of other shapes'} instead."
+        )

@@ -231,6 +231,7 @@ def build_model(method, num_classes=10, *, seed, learning_rate=None, beta_1=DEFA
     if learning_rate is None:
         learning_rate = defaults_of(method)["learning_rate"]
     adam = {"learning_rate": learning_rate, "beta_1": beta_1}
+    # Built for every method: the initial weights of what follows depend on how much was drawn before.
     class_discriminator, binary_discriminator = build_discriminators(num_classes)
     if method == "supervised":
         return Supervised(class_discriminator, **adam)

@@ -68,6 +68,7 @@ def test_gradients_of_a_step_are_those_of_the_losses(monkeypatch, bar_split, met
     for layer in model.trained_discriminator.layers:
         if isinstance(layer, keras.layers.Dropout):
             layer.rate = 0.0
+    monkeypatch.setattr(feature_matching, "CONFIDENCE", 0.0)  # an untrained network is sure of nothing else
     (batch,) = data.batch_stream(bar_split, seed=3, start=5, stop=6, batch_size=40)
     step, labeled_images, labels, unlabeled_images = batch
     with_gan, with_guesses = method != "pseudo-labels", method in ("pseudo-labels", "feature-matching")
@@ -80,7 +81,7 @@ def test_gradients_of_a_step_are_those_of_the_losses(monkeypatch, bar_split, met
         if with_guesses:
             average_logits = model.class_discriminator(unlabeled_images, training=False)
             guesses, sure = feature_matching.pseudo_labels(average_logits, tf.Variable(tf.zeros(3)), step)
-            assert 0 <= float(tf.reduce_mean(sure)) <= 1
+            assert float(tf.reduce_mean(sure)) == 1, "the consistency loss would not be tested"
             total += losses.consistency_loss(guesses, sure, logits[32:])
         if with_gan:
             noise = tf.random.stateless_normal((40, 100), data.random_seed_pair(3, "fake_noise", step))
@@ -145,6 +146,12 @@ def test_every_variant_and_every_number_of_it_is_in_the_recipe(monkeypatch):
     [
         ({"averaged_discriminator": 1}, TypeError, "'averaged_discriminator' parameter of FeatureMatching must be a"),
         ({"trained_discriminator": None}, TypeError, "'trained_discriminator' parameter of FeatureMatching"),
+        (
+            {"averaged_discriminator": without_features(build_feature_discriminator(2))},
+            ValueError,
+            r"'averaged_discriminator' .* must give class logits .* Got outputs of shape \(None, 2\) instead",
+        ),
+        ({"trained_discriminator": build_feature_discriminator(3)}, ValueError, "Got weights of other shapes instead"),
         ({"generator": "g"}, TypeError, "'generator' parameter of FeatureMatching must be a Model. Got 'str'"),
         ({"seed": -1}, ValueError, "'seed' parameter of FeatureMatching must be an int in"),
         ({"learning_rate": 0}, ValueError, "'learning_rate' parameter of FeatureMatching"),
@@ -160,7 +167,7 @@ def test_every_variant_and_every_number_of_it_is_in_the_recipe(monkeypatch):
 def test_bad_arguments_are_named(change, error, message):
     network = build_feature_discriminator(2)
     arguments = {
-        "averaged_discriminator": network,
+        "averaged_discriminator": build_feature_discriminator(2),
         "trained_discriminator": network,
         "generator": build_generator(),
         "seed": 0,
