@@ -99,10 +99,11 @@ The hardware was: {hardware}.
 
 `make results` runs what is missing of the grid: a run that is recorded is skipped, and a stopped one goes on. Two
 processors of one name need not round alike, so a repeated run may differ by some tenths of a percentage point. To
-repeat one cell into a table of your own:
+repeat one row of the first table into a table of your own:
 
 ```bash
-python -m sgan_helpers sweep --labels-per-class 10 --seeds 0 1 2
+python -m sgan_helpers sweep --labels-per-class 10 --seeds 0 1 2 \\
+    --methods supervised supervised-tuned sgan pseudo-labels
 ```
 
 ## Accuracy
@@ -137,7 +138,8 @@ Per cent, mean ± standard deviation over splits where the paper gives one.
 {markdown(["method", "labels", "error, %", "source"], errors)}
 ## Every run
 
-Minutes are wall time. Some runs shared their two cores with other work, so compare minutes only roughly.
+Minutes are wall time. Some runs shared their two cores with other work, and those recorded before 24 November 2026 also
+waited for TensorFlow's input pipeline at the end of each 1,000 iterations, so compare minutes only roughly.
 
 {run_table(results)}"""
 
