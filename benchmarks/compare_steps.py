@@ -21,7 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 from implementations import matrix_product
-from operations import count_iteration
+from operations import count_iteration, weighted_layers
 
 from sgan_helpers import load_mnist, split_labeled
 from sgan_helpers.training import DEFAULTS, build_model, hardware
@@ -45,9 +45,7 @@ CHECKED_ITERATIONS = 3
 class Worker:
     """A process that runs one implementation and answers one request at a time."""
 
-    def __init__(
-        self, name, start, *, dropout=0.5, epsilon=EPSILON, batch_size=DEFAULTS["batch_size"], threads=THREADS, width=1
-    ):
+    def __init__(self, name, start, *, dropout=0.5, epsilon=EPSILON, batch_size, threads):
         settings = {
             **IMPLEMENTATIONS.get(name, {"module": "matrix_product"}),
             "start": str(start),
@@ -55,7 +53,6 @@ class Worker:
             "epsilon": epsilon,
             "batch_size": batch_size,
             "threads": threads,
-            "width": width,
             "learning_rate": DEFAULTS["learning_rate"],
             "beta_1": DEFAULTS["beta_1"],
         }
@@ -83,25 +80,18 @@ class Worker:
         self.process.wait()
 
 
-def write_start(path, labels_per_class=100):
-    """Write the data and the initial weights that all implementations start from. Return the model."""
+def write_start(path):
+    """Write the data and the initial weights that all implementations start from. Return the networks."""
     mnist = load_mnist()
-    split = split_labeled(mnist.train_images, mnist.train_labels, labels_per_class, seed=0)
+    split = split_labeled(mnist.train_images, mnist.train_labels, 100, seed=0)
     keras.utils.set_random_seed(0)
     model = build_model("sgan", seed=0)
-    trunk = model.class_discriminator.get_layer("trunk")
-    layers = {
-        "convolutions": [layer for layer in trunk.layers if isinstance(layer, keras.layers.Conv2D)],
-        "dense": [
-            model.class_discriminator.get_layer("class_logits"),
-            model.binary_discriminator.get_layer("real_logits"),
-            *(layer for layer in model.generator.layers if isinstance(layer, keras.layers.Dense)),
-        ],
-    }
-    arrays = {}
-    for kind, members in layers.items():
-        for number, layer in enumerate(members):
-            arrays[f"{kind}_{number}_kernel"], arrays[f"{kind}_{number}_bias"] = layer.get_weights()
+    networks = (model.class_discriminator, model.binary_discriminator, model.generator)
+    arrays, counts = {}, {"convolutions": 0, "dense": 0}
+    for layer in weighted_layers(*networks):
+        kind = "convolutions" if isinstance(layer, keras.layers.Conv2D) else "dense"
+        arrays[f"{kind}_{counts[kind]}_kernel"], arrays[f"{kind}_{counts[kind]}_bias"] = layer.get_weights()
+        counts[kind] += 1
     np.savez(
         path,
         labeled_images=split.labeled_images,
@@ -109,7 +99,7 @@ def write_start(path, labels_per_class=100):
         unlabeled_images=split.unlabeled_images,
         **arrays,
     )
-    return model
+    return networks
 
 
 def check_losses(start, settings):
@@ -144,6 +134,7 @@ def time_rounds(start, settings, rounds, iterations):
                 {
                     "round": number,
                     "implementation": worker.name,
+                    "iterations": count,
                     "milliseconds": round(1000 * answer["seconds"] / count, 3),
                     "peak_memory_mb": round(answer["peak_memory"] / 1e6),
                     **settings,
@@ -167,10 +158,12 @@ def as_table(rows, operations):
     times = {name: [] for name in (*IMPLEMENTATIONS, PEAK)}
     for row in rows:
         times[row["implementation"]].append(float(row["milliseconds"]))
+    iterations = next(row["iterations"] for row in rows if row["implementation"] != PEAK)
     peak = matrix_product.Implementation.operations / statistics.median(times[PEAK]) / 1e6  # billions a second
     lines = [
         f"{rows[0]['hardware']}; batch {rows[0]['batch_size']}, {rows[0]['threads']} threads; "
-        f"{len(times[PEAK])} rounds on {rows[0]['date']}. One iteration is {operations / 1e9:.2f} billion operations; "
+        f"{len(times[PEAK])} rounds of {iterations} iterations on {rows[0]['date']}. "
+        f"One iteration is {operations / 1e9:.2f} billion operations; "
         f"a large matrix product runs at {peak:.0f} billion a second.",
         "",
         "| implementation | ms an iteration | ratio to ours (lowest to highest) | of the peak | peak memory |",
@@ -187,20 +180,26 @@ def as_table(rows, operations):
     return "\n".join(lines) + "\n"
 
 
+def count_of(text):
+    """Read a command-line argument that must be an int of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be an int of at least 1. Got {text!r} instead.")
+    return int(text)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=9, help="turns of each implementation (default 9)")
-    parser.add_argument("--iterations", type=int, default=50, help="iterations in a turn (default 50)")
-    parser.add_argument("--batch-size", type=int, default=DEFAULTS["batch_size"])
-    parser.add_argument("--threads", type=int, default=THREADS)
+    parser.add_argument("--rounds", type=count_of, default=9, help="turns of each implementation (default 9)")
+    parser.add_argument("--iterations", type=count_of, default=100, help="iterations in a turn (default 100)")
+    parser.add_argument("--batch-size", type=count_of, default=DEFAULTS["batch_size"])
+    parser.add_argument("--threads", type=count_of, default=THREADS)
     parser.add_argument("--output", type=pathlib.Path, default=HERE, help="folder of steps.csv and steps.md")
     parser.add_argument("-v", action="store_true", help="show what the workers print")
     arguments = parser.parse_args()
     settings = {"batch_size": arguments.batch_size, "threads": arguments.threads}
     with tempfile.TemporaryDirectory() as folder:
         start = pathlib.Path(folder) / "start.npz"
-        model = write_start(start)
-        networks = (model.class_discriminator, model.binary_discriminator, model.generator)
+        networks = write_start(start)
         operations = sum(count_iteration(*networks, arguments.batch_size).values())
         check_losses(start, settings)
         rows = time_rounds(start, settings, arguments.rounds, arguments.iterations)

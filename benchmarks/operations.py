@@ -12,7 +12,7 @@ def count_products(network, first_input_gradient, weight_gradient=True):
     layer, unless the inputs were made by another network that is trained.
     """
     total = 0
-    for number, layer in enumerate(_weighted_layers(network)):
+    for number, layer in enumerate(weighted_layers(network)):
         once = 2 * _multiplications(layer)
         total += FORWARD * once
         total += WEIGHT_GRADIENT * once * weight_gradient
@@ -22,7 +22,7 @@ def count_products(network, first_input_gradient, weight_gradient=True):
 
 def count_iteration(class_discriminator, binary_discriminator, generator, batch_size):
     """Count the operations of the recipe's four updates on one batch."""
-    forward = sum(2 * _multiplications(layer) for layer in _weighted_layers(generator))
+    forward = sum(2 * _multiplications(layer) for layer in weighted_layers(generator))
     per_image = {
         "class": count_products(class_discriminator, first_input_gradient=False),
         "real": count_products(binary_discriminator, first_input_gradient=False),
@@ -33,12 +33,14 @@ def count_iteration(class_discriminator, binary_discriminator, generator, batch_
     return {update: batch_size * count for update, count in per_image.items()}
 
 
-def _weighted_layers(network):
-    for layer in network.layers:
-        if hasattr(layer, "layers"):
-            yield from _weighted_layers(layer)
-        elif isinstance(layer, (keras.layers.Dense, keras.layers.Conv2D)):
-            yield layer
+def weighted_layers(*networks):
+    """Return the dense and the convolutional layers of some networks in order, each once."""
+    found = []
+    for network in networks:
+        for layer in network.layers:
+            inside = weighted_layers(layer) if hasattr(layer, "layers") else [layer]
+            found += [one for one in inside if isinstance(one, (keras.layers.Dense, keras.layers.Conv2D))]
+    return list({id(layer): layer for layer in found}.values())
 
 
 def _multiplications(layer):

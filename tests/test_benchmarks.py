@@ -46,7 +46,14 @@ def test_the_table_is_that_of_the_recorded_times(benchmarks):
 
 def test_ratios_are_taken_within_a_round(benchmarks):
     module = benchmarks("compare_steps")
-    common = {"peak_memory_mb": 1, "batch_size": 100, "threads": 2, "hardware": "here", "date": "today"}
+    common = {
+        "iterations": 100,
+        "peak_memory_mb": 1,
+        "batch_size": 100,
+        "threads": 2,
+        "hardware": "here",
+        "date": "today",
+    }
     rows = []
     for number, ours in enumerate((10.0, 20.0, 40.0)):
         for name in (*module.IMPLEMENTATIONS, module.PEAK):

@@ -8,6 +8,7 @@ optimisers are put back afterwards.
 import keras
 import numpy as np
 import tensorflow as tf
+from operations import weighted_layers
 
 from sgan_helpers import build_discriminators, build_generator
 
@@ -52,12 +53,10 @@ class Implementation:
 
     def load(self, weights):
         """Take the given weights."""
-        trunk = self.class_discriminator.get_layer("trunk")
-        convolutions = [layer for layer in trunk.layers if isinstance(layer, keras.layers.Conv2D)]
-        dense = [self.class_discriminator.get_layer("class_logits"), self.binary_discriminator.get_layer("real_logits")]
-        dense += [layer for layer in self.generator.layers if isinstance(layer, keras.layers.Dense)]
-        for layer, values in zip(convolutions + dense, weights["convolutions"] + weights["dense"], strict=True):
-            layer.set_weights(values)
+        networks = (self.class_discriminator, self.binary_discriminator, self.generator)
+        values = weights["convolutions"] + weights["dense"]
+        for layer, value in zip(weighted_layers(*networks), values, strict=True):
+            layer.set_weights(value)
 
     def iteration(self, labeled_images, labels, real_images, fake_noise, generator_noise):
         """Run the recipe's four updates on one batch. Return the four losses."""
