@@ -45,9 +45,10 @@ CHECKED_ITERATIONS = 3
 class Worker:
     """A process that runs one implementation and answers one request at a time."""
 
-    def __init__(self, name, start, *, dropout=0.5, epsilon=EPSILON, batch_size, threads):
+    def __init__(self, name, start, *, dropout=0.5, epsilon=EPSILON, batch_size, threads, **others):
         settings = {
             **IMPLEMENTATIONS.get(name, {"module": "matrix_product"}),
+            **others,
             "start": str(start),
             "dropout": dropout,
             "epsilon": epsilon,

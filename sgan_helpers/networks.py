@@ -60,16 +60,17 @@ def build_discriminators(num_classes=10):
 
 @plain_ints
 def build_feature_discriminator(num_classes=10):
-    """Build a class discriminator that also returns its last hidden layer, the features.
+    """Build a class discriminator that also returns its last feature maps, flattened: the features.
 
-    These layers are this book's choice, made on validation images.
+    These layers are this book's choice, made on validation images. The dense layer behind them has 128 numbers; to
+    match the means of so few, a generator need not draw anything like a digit.
 
     Args:
         num_classes: int of at least 2, the number of classes K.
 
     Returns:
         An uncompiled `keras.Model` from float32 images (batch, 28, 28, 1) in [-1, 1] to a list of class logits
-        (batch, K) and features (batch, 128).
+        (batch, K) and features (batch, 1536).
 
     Raises:
         TypeError, ValueError: when `num_classes` is not an int of at least 2.
@@ -83,12 +84,13 @@ def build_feature_discriminator(num_classes=10):
         hidden = layers.Conv2D(maps, size, strides=2, padding="same", name=f"conv_{number}")(hidden)
         hidden = layers.BatchNormalization(momentum=0.9, name=f"batch_normalization_{number}")(hidden)
         hidden = layers.LeakyReLU(0.1, name=f"leaky_relu_{number}")(hidden)
-    hidden = layers.Dropout(0.25, name="dropout_3")(layers.Flatten(name="flatten")(hidden))  # (batch, 1536)
+    features = layers.Flatten(name="features")(hidden)  # (batch, 1536)
+    hidden = layers.Dropout(0.25, name="dropout_3")(features)
     hidden = layers.BatchNormalization(momentum=0.9, name="batch_normalization_4")(
         layers.Dense(128, name="dense_4")(hidden)
     )
-    features = layers.LeakyReLU(0.1, name="features")(hidden)
-    class_logits = layers.Dense(num_classes, name="class_logits")(layers.Dropout(0.25, name="dropout_4")(features))
+    hidden = layers.LeakyReLU(0.1, name="leaky_relu_4")(hidden)
+    class_logits = layers.Dense(num_classes, name="class_logits")(layers.Dropout(0.25, name="dropout_4")(hidden))
     return keras.Model(images, [class_logits, features], name="feature_discriminator")
 
 

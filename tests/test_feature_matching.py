@@ -180,6 +180,6 @@ def test_bad_arguments_are_named(change, error, message):
 
 def test_the_feature_discriminator_has_the_shapes_it_says():
     network = build_feature_discriminator(7)
-    assert network.output_shape == [(None, 7), (None, 128)]
+    assert network.output_shape == [(None, 7), (None, 1536)]
     with pytest.raises(ValueError, match="'num_classes' parameter of build_feature_discriminator must be an int of at"):
         build_feature_discriminator(1)

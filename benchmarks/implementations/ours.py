@@ -25,7 +25,7 @@ class Implementation:
                 layer.rate = settings["dropout"]
         for optimizer in self.model.optimizers:
             optimizer.epsilon = settings["epsilon"]
-        self.model.compile(optimizer=None, steps_per_execution=STEPS_PER_EXECUTION, jit_compile=False)
+        self.compile()
         nothing = np.zeros(0, np.int64)
         images = (
             tf.constant(data["labeled_images"]),
@@ -33,6 +33,10 @@ class Implementation:
             tf.constant(data["unlabeled_images"]),
         )
         self.split = LabeledSplit(*images, nothing, nothing)
+
+    def compile(self):
+        """Compile as `training.train` does."""
+        self.model.compile(optimizer=None, steps_per_execution=STEPS_PER_EXECUTION, jit_compile=False)
 
     def losses(self, batches):
         """Run the four updates of `train_step` on each of the given batches of NumPy arrays: losses (batches, 4)."""
