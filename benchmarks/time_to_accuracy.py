@@ -56,9 +56,9 @@ def as_table(rows):
         of_method = [row for row in rows if row["method"] == method]
         reached = [row for row in of_method if row["seconds"] != ""]
         seconds = [float(row["seconds"]) for row in reached]
-        iterations = statistics.median(int(row["iteration"]) for row in reached) if reached else "–"
+        iterations = f"{statistics.median_low([int(row['iteration']) for row in reached]):,}" if reached else "–"
         spread = f"{statistics.median(seconds):.0f} ({min(seconds):.0f} to {max(seconds):.0f})" if seconds else "–"
-        lines.append(f"| {method} | {iterations:,} | {spread} | {len(reached)} of {len(of_method)} |")
+        lines.append(f"| {method} | {iterations} | {spread} | {len(reached)} of {len(of_method)} |")
     return "\n".join(lines) + "\n"
 
 
