@@ -6,7 +6,6 @@ an order that is shuffled every round. Every time of every round goes into `step
 """
 
 import argparse
-import csv
 import datetime
 import json
 import os
@@ -20,6 +19,7 @@ import tempfile
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
+from common import count_of, write_rows
 from implementations import matrix_product
 from operations import count_iteration, weighted_layers
 
@@ -181,13 +181,6 @@ def as_table(rows, operations):
     return "\n".join(lines) + "\n"
 
 
-def count_of(text):
-    """Read a command-line argument that must be an int of at least 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be an int of at least 1. Got {text!r} instead.")
-    return int(text)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=count_of, default=9, help="turns of each implementation (default 9)")
@@ -204,11 +197,7 @@ def main():
         operations = sum(count_iteration(*networks, arguments.batch_size).values())
         check_losses(start, settings)
         rows = time_rounds(start, settings, arguments.rounds, arguments.iterations)
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    with open(arguments.output / "steps.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(arguments.output / "steps.csv", rows)
     table = as_table(rows, operations)
     (arguments.output / "steps.md").write_text(table)
     print(table)

@@ -5,7 +5,6 @@ medians into `scale.md` and `scale.svg`.
 """
 
 import argparse
-import csv
 import datetime
 import os
 import pathlib
@@ -15,7 +14,8 @@ import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import matplotlib.pyplot as plt
-from compare_steps import HERE, THREADS, Worker, count_of, write_start
+from common import count_of, write_rows
+from compare_steps import HERE, THREADS, Worker, write_start
 
 from sgan_helpers import plotting
 from sgan_helpers.training import METHODS, hardware
@@ -65,7 +65,7 @@ def time_question(name, start, rounds, iterations):
     return rows
 
 
-def medians(rows):
+def times_of(rows):
     """Return a dict from (what was varied, value as text) to the list of its milliseconds, in the order of the rows."""
     times = {}
     for row in rows:
@@ -75,7 +75,7 @@ def medians(rows):
 
 def as_table(rows):
     """Write as Markdown the medians, their range, and the ratio to the usual setting in the same round."""
-    times = medians(rows)
+    times = times_of(rows)
     lines = [
         f"{rows[0]['hardware']}; rounds of {rows[0]['iterations']} iterations on {rows[0]['date']}. What is not varied "
         f"is the book's: the SGAN, batch {USUAL['batch_size']}, {10 * USUAL['labels_per_class']:,} labels, "
@@ -98,7 +98,7 @@ def as_table(rows):
 
 def draw(rows):
     """Draw the time of an iteration against each number that was varied: a dot a round, a line through the medians."""
-    times = medians(rows)
+    times = times_of(rows)
     numbers = [name for name in GRID if name != "method"]
     with plt.style.context(plotting.STYLE):
         figure, axes = plt.subplots(1, len(numbers), figsize=(10, 2.8))
@@ -122,11 +122,7 @@ def main():
         start = pathlib.Path(folder) / "start.npz"
         write_start(start)
         rows = [row for name in GRID for row in time_question(name, start, arguments.rounds, arguments.iterations)]
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    with open(arguments.output / "scale.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(arguments.output / "scale.csv", rows)
     (arguments.output / "scale.md").write_text(as_table(rows))
     draw(rows).savefig(arguments.output / "scale.svg")
 

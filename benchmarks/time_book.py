@@ -4,7 +4,6 @@ Each is one run, so the figures are rough. They go into `book.csv`.
 """
 
 import argparse
-import csv
 import datetime
 import os
 import pathlib
@@ -14,6 +13,8 @@ import tempfile
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from common import write_rows
 
 from sgan_helpers.training import hardware
 
@@ -47,11 +48,7 @@ def main():
         {"what": what, "seconds": seconds, "hardware": hardware(), "date": datetime.date.today().isoformat()}
         for what, seconds in found.items()
     ]
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    with open(arguments.output / "book.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(arguments.output / "book.csv", rows)
 
 
 if __name__ == "__main__":

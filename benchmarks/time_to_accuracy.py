@@ -5,13 +5,14 @@ every 100 iterations. Every run goes into `accuracy.csv`, the medians into `accu
 """
 
 import argparse
-import csv
 import datetime
 import os
 import pathlib
 import statistics
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from common import write_rows
 
 from sgan_helpers import load_mnist, split_labeled, train
 from sgan_helpers.training import hardware
@@ -69,11 +70,7 @@ def main():
     arguments = parser.parse_args()
     mnist = load_mnist("full")
     rows = [time_run(method, mnist, seed) for seed in arguments.seeds for method in ITERATIONS]
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    with open(arguments.output / "accuracy.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(arguments.output / "accuracy.csv", rows)
     (arguments.output / "accuracy.md").write_text(as_table(rows))
     print(as_table(rows))
 

@@ -4,9 +4,11 @@ import csv
 import importlib
 import sys
 
+import keras
 import pytest
 from book_files import ROOT
 
+from sgan_helpers import networks
 from sgan_helpers.training import build_model
 
 
@@ -15,7 +17,7 @@ def benchmarks(monkeypatch):
     """Import a module of `benchmarks/` by name."""
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     yield importlib.import_module
-    for name in ("operations", "compare_steps", "worker"):
+    for name in ("operations", "common", "compare_steps", "worker", "scale_step", "time_to_accuracy"):
         sys.modules.pop(name, None)
 
 
@@ -62,3 +64,39 @@ def test_ratios_are_taken_within_a_round(benchmarks):
     table = module.as_table(rows, operations=10**9)
     assert "| sgan_helpers | 20.0 | 1.00 (1.00 to 1.00) |" in table
     assert "| JAX, jit | 40.0 | 2.00 (2.00 to 2.00) |" in table
+
+
+def test_the_wider_trunk_has_wider_layers_and_the_same_others(benchmarks):
+    trunk = networks.build_trunk()
+    wide = benchmarks("implementations.scaled").wider(trunk, 3)
+    for layer, wider in zip(trunk.layers, wide.layers, strict=True):
+        assert type(layer) is type(wider)
+        if isinstance(layer, keras.layers.Conv2D):
+            assert wider.filters == 3 * layer.filters
+            assert wider.kernel.shape[3] == 3 * layer.kernel.shape[3]
+    assert wide.output_shape == (None, 3 * trunk.output_shape[1])
+
+
+def test_a_method_that_never_gets_there_has_no_seconds(benchmarks):
+    module = benchmarks("time_to_accuracy")
+    common = {"hardware": "here", "date": "today"}
+    rows = [{"method": method, "seed": 0, "iteration": "", "seconds": "", **common} for method in module.ITERATIONS]
+    rows += [{**rows[0], "seed": seed, "iteration": 100 * seed, "seconds": 10.0 * seed} for seed in (1, 2)]
+    table = module.as_table(rows)
+    assert "| sgan | 100 | 15 (10 to 20) | 2 of 3 |" in table
+    assert "| pseudo-labels | – | – | 0 of 1 |" in table
+
+
+def test_the_times_of_every_setting_are_in_the_table(benchmarks):
+    module = benchmarks("scale_step")
+    common = {"iterations": 50, "peak_memory_mb": 1, "hardware": "here", "date": "today"}
+    rows = []
+    for name, values in module.GRID.items():
+        for value in values:
+            times = (10.0, 20.0) if value == module.USUAL[name] else (30.0, 80.0)
+            rows += [{"varied": name, "value": value, "milliseconds": time, **common} for time in times]
+    table = module.as_table(rows)
+    assert "| images in a batch | 100 | 15.0 (10.0 to 20.0) | 1.00 | 1 MB |" in table
+    assert "| images in a batch | 400 | 55.0 (30.0 to 80.0) | 3.50 | 1 MB |" in table
+    assert table.count("\n| ") == 1 + sum(len(values) for values in module.GRID.values())
+    assert len(module.draw(rows).axes) == len(module.GRID) - 1

@@ -1,0 +1,20 @@
+"""What the benchmarks' scripts share: how a count is read from the command line, and how times are written."""
+
+import argparse
+import csv
+
+
+def count_of(text):
+    """Read a command-line argument that must be an int of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be an int of at least 1. Got {text!r} instead.")
+    return int(text)
+
+
+def write_rows(path, rows):
+    """Write dicts with the same keys as a CSV file; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
