@@ -1,6 +1,6 @@
 """Run what is missing of the recorded grid: four methods at 20, 50, 100 and 1,000 labels, 10,000 iterations.
 
-Then the other methods of chapter 8 at 20 and 100 labels, with as many iterations as two cores do in five minutes.
+Then the parts of the strongest method at 20 and 100 labels, with iterations that take about five minutes on two cores.
 
 Each run has a folder below runs/results. A run that is recorded in results/runs.csv is not repeated, and an unfinished
 one goes on. To repeat recorded runs, name another table: `record_results.py mine.csv`.
