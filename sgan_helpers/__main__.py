@@ -19,6 +19,7 @@ METHODS = (
     "supervised-tuned",
     "sgan",
     "distortions",
+    "batch-statistics",
     "real-or-fake",
     "feature-matching-alone",
     "pseudo-labels",

@@ -23,6 +23,7 @@ COLORS = {
     "pseudo-labels": "#000000",
     "feature-matching": "#D55E00",
     "distortions": "#999999",
+    "batch-statistics": "#555555",
     "real-or-fake": "#F0E442",
     "feature-matching-alone": "#CC79A7",
     "real": "#009E73",
@@ -35,6 +36,7 @@ MARKERS = {
     "pseudo-labels": "^",
     "feature-matching": "v",
     "distortions": "P",
+    "batch-statistics": "*",
     "real-or-fake": "X",
     "feature-matching-alone": "<",
 }
@@ -45,6 +47,7 @@ METHOD_NAMES = {
     "pseudo-labels": "pseudo-labels",
     "feature-matching": "feature matching",
     "distortions": "distortions alone",
+    "batch-statistics": "distortions, shared batches",
     "real-or-fake": "real or fake",
     "feature-matching-alone": "feature matching alone",
 }

@@ -41,8 +41,14 @@ from sgan_helpers.networks import build_discriminators, build_feature_discrimina
 from sgan_helpers.sgan import SGAN
 from sgan_helpers.supervised import Supervised, TunedSupervised
 
-# On the feature discriminator. The first three take the last apart.
-FEATURE_METHODS = ("distortions", "real-or-fake", "feature-matching-alone", "pseudo-labels", "feature-matching")
+FEATURE_METHODS = (  # on the feature discriminator; those before "pseudo-labels" take the last apart
+    "distortions",
+    "batch-statistics",
+    "real-or-fake",
+    "feature-matching-alone",
+    "pseudo-labels",
+    "feature-matching",
+)
 METHODS = ("supervised", "supervised-tuned", "sgan", *FEATURE_METHODS)
 RANDOM_SCHEME = 1  # count up whenever a draw changes its seed, its order or its distribution
 STEPS_PER_EXECUTION = 50
@@ -224,8 +230,10 @@ def build_model(method, num_classes=10, *, seed, learning_rate=None, beta_1=DEFA
     """Build the untrained `keras.Model` of a method. Initial weights follow Keras's global seed.
 
     All methods after "sgan" have the feature discriminator. "distortions" trains it on distorted labelled images alone,
-    with averaged weights. "real-or-fake" adds a GAN whose generator wants to pass for real, "feature-matching-alone"
-    one that matches features, "pseudo-labels" no GAN but pseudo-labels; "feature-matching" has both of the last two.
+    with averaged weights. From "batch-statistics" on, unlabelled images share the batches, and so enter the batch
+    normalisation; nothing else is asked of them there. "real-or-fake" adds a GAN whose generator wants to pass for
+    real, "feature-matching-alone" one that matches features, "pseudo-labels" no GAN but pseudo-labels;
+    "feature-matching" has both of the last two.
     """
     check_choice("build_model", "method", method, METHODS)
     if learning_rate is None:
@@ -247,7 +255,7 @@ def build_model(method, num_classes=10, *, seed, learning_rate=None, beta_1=DEFA
     if method == "distortions":
         classifiers = without_features(averaged_discriminator), without_features(trained_discriminator)
         return TunedSupervised(*classifiers, seed=seed, **adam)
-    generator = None if method == "pseudo-labels" else build_generator()
+    generator = None if method in ("batch-statistics", "pseudo-labels") else build_generator()
     return FeatureMatching(
         averaged_discriminator,
         trained_discriminator,

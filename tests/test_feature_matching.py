@@ -8,7 +8,7 @@ import tensorflow as tf
 from sgan_helpers import data, feature_matching, losses, training
 from sgan_helpers.networks import build_feature_discriminator, build_generator, without_features
 
-VARIANTS = ("real-or-fake", "feature-matching-alone", "pseudo-labels", "feature-matching")
+VARIANTS = ("batch-statistics", "real-or-fake", "feature-matching-alone", "pseudo-labels", "feature-matching")
 
 
 def softmax(logits):
@@ -71,7 +71,8 @@ def test_gradients_of_a_step_are_those_of_the_losses(monkeypatch, bar_split, met
     monkeypatch.setattr(feature_matching, "CONFIDENCE", 0.0)  # an untrained network is sure of nothing else
     (batch,) = data.batch_stream(bar_split, seed=3, start=5, stop=6, batch_size=40)
     step, labeled_images, labels, unlabeled_images = batch
-    with_gan, with_guesses = method != "pseudo-labels", method in ("pseudo-labels", "feature-matching")
+    with_gan = method not in ("batch-statistics", "pseudo-labels")
+    with_guesses = method in ("pseudo-labels", "feature-matching")
 
     images = tf.concat([labeled_images[:32], unlabeled_images], axis=0)
     images = data.distort_images(images, 3, step, "unlabeled_batch")

@@ -67,7 +67,9 @@ def part_table(results):
     """Return the table of the methods with the feature discriminator, at 20 and 100 labels, with the first splits."""
     runs = results[results["method"].isin(FEATURE_METHODS) & results["labels"].isin((20, 100))]
     rows = []
-    for (labels, method), cell in runs[runs["split_seed"] < 3].groupby(["labels", "method"]):
+    cells = dict(list(runs[runs["split_seed"] < 3].groupby(["labels", "method"])))
+    for labels, method in sorted(cells, key=lambda pair: (pair[0], FEATURE_METHODS.index(pair[1]))):
+        cell = cells[labels, method]
         name = "pseudo-labels and feature matching" if method == "feature-matching" else NAMES[method]
         minutes = f"{cell['seconds'].min() / 60:.0f} to {cell['seconds'].max() / 60:.0f}"
         rows.append([f"{labels:,}", name, f"{cell['iterations'].iloc[0]:,}"])
@@ -138,9 +140,11 @@ Test accuracy in per cent, mean ± standard deviation (number of runs).
 ## The parts of the strongest method
 
 Test accuracy with the splits 0, 1 and 2. All rows have the same network, distortions of the images and averaged
-weights. *Real or fake* adds a GAN whose generator wants its images to pass for real, *feature matching* one whose
-generator wants their mean features to be those of real images. Methods that do less in an iteration have more of them,
-so that all take about equally long; the minutes are from the fastest run to the slowest, some with two runs at a time.
+weights. With *shared batches*, unlabelled images enter the batch normalisation, and nothing else is asked of them; the
+batches of the methods below are shared, too. *Real or fake* adds a GAN whose generator wants its images to pass for
+real, *feature matching* one whose generator wants their mean features to be those of real images. Methods that do less
+in an iteration have more of them, so that all take about equally long; the minutes are from the fastest run to the
+slowest, some with two runs at a time.
 
 {part_table(every)}
 ## Paired differences
@@ -163,6 +167,9 @@ The trunk and the learning rate, for the SGAN and for the matched network alike,
 The distortions of the tuned network, its learning rate and its average:
 
 {csv_table("validation-tuned.csv")}
+The balance of the pseudo-labels, the learning rate, and the weight of the GAN beside them:
+
+{csv_table("validation-pseudo-labels.csv")}
 ## Published test errors
 
 Per cent, mean ± standard deviation over splits where the paper gives one.

@@ -17,7 +17,13 @@ from sgan_helpers.experiments import sweep
 
 ROOT = pathlib.Path(__file__).parents[1]
 GRID = [((10,), range(5)), ((2, 5), range(3)), ((100,), range(5))]  # labels per class, seeds
-FIVE_MINUTES = {"distortions": 15000, "real-or-fake": 5000, "feature-matching-alone": 5000, "feature-matching": 5000}
+FIVE_MINUTES = {
+    "distortions": 15000,
+    "batch-statistics": 12000,
+    "real-or-fake": 5000,
+    "feature-matching-alone": 5000,
+    "feature-matching": 5000,
+}
 
 
 def main():
