@@ -25,7 +25,7 @@ def test_every_chapter_is_in_the_table_of_contents():
     toc = re.findall(r"file: (\S+)|root: (\S+)", (ROOT / "_toc.yml").read_text())
     listed = [name for pair in toc for name in pair if name]
     assert [name for name in listed if name.startswith("notebooks/")] == [f"notebooks/{p.stem}" for p in CHAPTERS]
-    assert len(CHAPTERS) == 8
+    assert len(CHAPTERS) == 10
     for name in listed:
         assert (ROOT / f"{name}.md").exists() or (ROOT / f"{name}.ipynb").exists(), name
 

@@ -21,6 +21,14 @@ SHOWN = {
     "05_evaluation": {"evaluate_logits", "negative_log_likelihood", "expected_calibration_error"},
     "06_fair_comparison": {"paired_difference"},
     "07_why_old_code_fails": {"update_class_discriminator"},
+    "08_feature_matching": {
+        "real_logits_of",
+        "feature_matching_loss",
+        "discriminate_fakes",
+        "consistency_loss",
+        "pseudo_labels",
+    },
+    "09_bad_gan": set(),  # its networks are of the plane; the losses are the package's
 }
 
 

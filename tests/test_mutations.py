@@ -40,6 +40,11 @@ MUTATIONS = [
         "variables = class_discriminator.trainable_variables",
         "variables = class_discriminator.trainable_variables[-2:]",
     ),
+    ("08_feature_matching", "losses.py", "tf.reduce_logsumexp(class_logits,", "tf.reduce_max(class_logits,"),
+    ("08_feature_matching", "losses.py", "wanted - tf.reduce_mean(fake_features, axis=0)", "wanted - fake_features"),
+    ("08_feature_matching", "feature_matching.py", "moved = class_bias - BALANCE", "moved = class_bias + BALANCE"),
+    ("08_feature_matching", "feature_matching.py", "average.assign(value)", "value.numpy"),
+    ("09_bad_gan", "losses.py", "tf.nn.softplus(fake_logits)", "tf.nn.softplus(-fake_logits)"),
     ("06_fair_comparison", "data.py", "(5, tf.shape(images)[0]), pair", "(5, tf.shape(images)[0]), [1, 1]"),
 ]
 
