@@ -17,7 +17,7 @@ def benchmarks(monkeypatch):
     """Import a module of `benchmarks/` by name."""
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     yield importlib.import_module
-    for name in ("operations", "common", "compare_steps", "worker", "scale_step", "time_to_accuracy"):
+    for name in ("operations", "common", "compare_steps", "worker", "scale_step", "time_to_accuracy", "profile_step"):
         sys.modules.pop(name, None)
 
 
@@ -44,6 +44,38 @@ def test_the_table_is_that_of_the_recorded_times(benchmarks):
         rows = list(csv.DictReader(file))
     table = benchmarks("compare_steps").as_table(rows, sum(counted(benchmarks, int(rows[0]["batch_size"])).values()))
     assert table == (ROOT / "benchmarks" / "steps.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("script", "name"), [("scale_step", "scale"), ("time_to_accuracy", "accuracy"), ("profile_step", "profile")]
+)
+def test_the_other_tables_are_those_of_their_recorded_times(benchmarks, script, name):
+    with open(ROOT / "benchmarks" / f"{name}.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert benchmarks(script).as_table(rows) == (ROOT / "benchmarks" / f"{name}.md").read_text()
+
+
+def test_two_runs_of_the_comparison_agree_within_their_spread(benchmarks):
+    module, ranges = benchmarks("compare_steps"), []
+    for folder in (ROOT / "benchmarks", ROOT / "benchmarks" / "second_run"):
+        with open(folder / "steps.csv", newline="") as file:
+            times = {}
+            for row in csv.DictReader(file):
+                times.setdefault(row["implementation"], {})[row["round"]] = float(row["milliseconds"])
+        ours = times["sgan_helpers"]
+        ratios = {name: [found[number] / ours[number] for number in ours] for name, found in times.items()}
+        ranges.append({name: (min(ratios[name]), max(ratios[name])) for name in module.IMPLEMENTATIONS})
+    for name, (low, high) in ranges[0].items():
+        again_low, again_high = ranges[1][name]
+        assert low <= again_high and again_low <= high, name
+
+
+def test_an_operation_is_known_with_and_without_the_prefix_of_one_dnn(benchmarks):
+    kind_of = benchmarks("profile_step").kind_of
+    assert kind_of("_MklNativeConv2DBackpropInput") == kind_of("Conv2DBackpropFilter") == "gradients of convolutions"
+    assert kind_of("_MklNativeFusedConv2D") == kind_of("Conv2D") == "convolutions"
+    assert kind_of("StatelessRandomNormalV2").startswith("random numbers")
+    assert kind_of("Sqrt").startswith("everything else")
 
 
 def test_ratios_are_taken_within_a_round(benchmarks):
