@@ -1,7 +1,9 @@
-"""What the benchmarks' scripts share: how a count is read from the command line, and how times are written."""
+"""What the benchmarks' scripts share: how a count is read, and how times and pictures are written."""
 
 import argparse
 import csv
+
+import matplotlib.pyplot as plt
 
 
 def count_of(text):
@@ -18,3 +20,10 @@ def write_rows(path, rows):
         writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def save_picture(figure, path):
+    """Save a figure as SVG: the same bytes for the same times."""
+    with plt.rc_context({"svg.hashsalt": path.name}):
+        figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)

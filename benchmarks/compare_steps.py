@@ -2,7 +2,8 @@
 
 Each implementation runs in a process of its own. First all compute the losses of the same iterations from the same
 weights, batches and noise, without dropout; they must agree within 1e-4. Then, with dropout, they take turns in
-an order that is shuffled every round. Every time of every round goes into `steps.csv`; the medians go into `steps.md`.
+an order that is shuffled every round. Every time of every round goes into `steps.csv`; the medians go into `steps.md`,
+the ratios into `steps.svg`.
 """
 
 import argparse
@@ -18,12 +19,13 @@ import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
-from common import count_of, write_rows
+from common import count_of, save_picture, write_rows
 from implementations import matrix_product
 from operations import count_iteration, weighted_layers
 
-from sgan_helpers import load_mnist, split_labeled
+from sgan_helpers import load_mnist, plotting, split_labeled
 from sgan_helpers.training import DEFAULTS, build_model, hardware
 
 THREADS = len(os.sched_getaffinity(0))
@@ -181,13 +183,36 @@ def as_table(rows, operations):
     return "\n".join(lines) + "\n"
 
 
+def draw(rows):
+    """Draw for each implementation the ratio of its time to ours: a dot a round, a bar at the median."""
+    times = {
+        name: [float(row["milliseconds"]) for row in rows if row["implementation"] == name] for name in IMPLEMENTATIONS
+    }
+    with plt.style.context(plotting.STYLE):
+        figure, axis = plt.subplots(figsize=(6.4, 2.6))
+        for place, name in enumerate(IMPLEMENTATIONS):
+            ratios = [theirs / ours for theirs, ours in zip(times[name], times["sgan_helpers"], strict=True)]
+            axis.barh(
+                place,
+                statistics.median(ratios),
+                height=0.6,
+                color=plotting.COLORS["supervised-tuned" if place else "sgan"],
+            )
+            axis.plot(ratios, [place] * len(ratios), ".", color="0.3", markersize=4)
+        axis.set(
+            xlabel="time of an iteration, ours = 1", yticks=range(len(times)), yticklabels=list(times), xlim=(0, None)
+        )
+        axis.invert_yaxis()
+    return figure
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=count_of, default=9, help="turns of each implementation (default 9)")
     parser.add_argument("--iterations", type=count_of, default=100, help="iterations in a turn (default 100)")
     parser.add_argument("--batch-size", type=count_of, default=DEFAULTS["batch_size"])
     parser.add_argument("--threads", type=count_of, default=THREADS)
-    parser.add_argument("--output", type=pathlib.Path, default=HERE, help="folder of steps.csv and steps.md")
+    parser.add_argument("--output", type=pathlib.Path, default=HERE, help="folder of steps.csv, steps.md, steps.svg")
     parser.add_argument("-v", action="store_true", help="show what the workers print")
     arguments = parser.parse_args()
     settings = {"batch_size": arguments.batch_size, "threads": arguments.threads}
@@ -200,6 +225,7 @@ def main():
     write_rows(arguments.output / "steps.csv", rows)
     table = as_table(rows, operations)
     (arguments.output / "steps.md").write_text(table)
+    save_picture(draw(rows), arguments.output / "steps.svg")
     print(table)
 
 

@@ -14,11 +14,12 @@ import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import matplotlib.pyplot as plt
-from common import count_of, write_rows
+from common import count_of, save_picture, write_rows
 from compare_steps import HERE, THREADS, Worker, write_start
 
 from sgan_helpers import plotting
-from sgan_helpers.training import METHODS, hardware
+from sgan_helpers.methods import METHODS
+from sgan_helpers.training import hardware
 
 USUAL = {"method": "sgan", "batch_size": 100, "width": 1, "labels_per_class": 100, "threads": THREADS}
 GRID = {
@@ -124,7 +125,7 @@ def main():
         rows = [row for name in GRID for row in time_question(name, start, arguments.rounds, arguments.iterations)]
     write_rows(arguments.output / "scale.csv", rows)
     (arguments.output / "scale.md").write_text(as_table(rows))
-    draw(rows).savefig(arguments.output / "scale.svg")
+    save_picture(draw(rows), arguments.output / "scale.svg")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ import json
 import pathlib
 import sys
 
+from sgan_helpers.methods import METHODS
+
 EPILOG = """examples:
   python -m sgan_helpers data                                     which MNIST will be used, and what is in it
   python -m sgan_helpers train --output runs/first                the book's SGAN: 1,000 labels, 10,000 iterations
@@ -14,17 +16,6 @@ EPILOG = """examples:
                                                                   compare methods; stopped, the same command goes on
   python -m sgan_helpers evaluate runs/first                      test the saved classifier again
 """
-METHODS = (
-    "supervised",
-    "supervised-tuned",
-    "sgan",
-    "distortions",
-    "batch-statistics",
-    "real-or-fake",
-    "feature-matching-alone",
-    "pseudo-labels",
-    "feature-matching",
-)
 DATA_HELP = "auto, full, sample, or the path of an mnist.npz"
 
 

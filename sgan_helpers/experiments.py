@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from sgan_helpers.checkpoints import checkpoint_paths, write_atomically
 from sgan_helpers.checks import check_choice, check_int, check_number, check_path, check_type
+from sgan_helpers.methods import METHODS
 
 COLUMNS = (
     "method",
@@ -430,7 +431,6 @@ def _recipe_of(method):
 def check_sweep_arguments(methods, labels_per_class, seeds, iterations, path, runs_dir, source, scheduler):
     """Raise unless the arguments of `sweep` are valid."""
     from sgan_helpers.data import MAX_SEED
-    from sgan_helpers.training import METHODS
 
     for name, values in (("methods", methods), ("labels_per_class", labels_per_class), ("seeds", seeds)):
         if not isinstance(values, (tuple, list, range)) or len(values) == 0:

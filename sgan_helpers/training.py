@@ -36,20 +36,12 @@ from sgan_helpers.checks import (
 )
 from sgan_helpers.data import MAX_SEED, STREAMS, LabeledSplit, batch_stream, random_seed_pair
 from sgan_helpers.feature_matching import FeatureMatching
+from sgan_helpers.methods import FEATURE_METHODS, METHODS
 from sgan_helpers.metrics import evaluate_logits
 from sgan_helpers.networks import build_discriminators, build_feature_discriminator, build_generator, without_features
 from sgan_helpers.sgan import SGAN
 from sgan_helpers.supervised import Supervised, TunedSupervised
 
-FEATURE_METHODS = (  # on the feature discriminator; those before "pseudo-labels" take the last apart
-    "distortions",
-    "batch-statistics",
-    "real-or-fake",
-    "feature-matching-alone",
-    "pseudo-labels",
-    "feature-matching",
-)
-METHODS = ("supervised", "supervised-tuned", "sgan", *FEATURE_METHODS)
 RANDOM_SCHEME = 1  # count up whenever a draw changes its seed, its order or its distribution
 STEPS_PER_EXECUTION = 50
 SAMPLE_COUNT = 100

@@ -39,11 +39,25 @@ def test_operations_are_those_counted_by_hand(benchmarks):
     assert counted(benchmarks, batch_size=7)["fake"] == 7 * found["fake"]
 
 
-def test_the_table_is_that_of_the_recorded_times(benchmarks):
-    with open(ROOT / "benchmarks" / "steps.csv", newline="") as file:
+@pytest.mark.parametrize("folder", [".", "second_run", "slower_machine"])
+def test_the_table_is_that_of_the_recorded_times(benchmarks, folder):
+    folder = ROOT / "benchmarks" / folder
+    with open(folder / "steps.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     table = benchmarks("compare_steps").as_table(rows, sum(counted(benchmarks, int(rows[0]["batch_size"])).values()))
-    assert table == (ROOT / "benchmarks" / "steps.md").read_text()
+    assert table == (folder / "steps.md").read_text()
+
+
+def test_the_picture_has_every_ratio_to_ours(benchmarks):
+    module = benchmarks("compare_steps")
+    with open(ROOT / "benchmarks" / "steps.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    (axis,) = module.draw(rows).axes
+    rounds = len(rows) // (len(module.IMPLEMENTATIONS) + 1)
+    assert [label.get_text() for label in axis.get_yticklabels()] == list(module.IMPLEMENTATIONS)
+    assert [len(line.get_xdata()) for line in axis.lines] == [rounds] * len(module.IMPLEMENTATIONS)
+    assert set(axis.lines[0].get_xdata()) == {1.0}
+    assert axis.patches[2].get_width() == sorted(axis.lines[2].get_xdata())[rounds // 2]
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 
+import keras
 import pytest
 
 from sgan_helpers import data, training
-from sgan_helpers.__main__ import METHODS, build_parser, main
+from sgan_helpers.__main__ import build_parser, main
+from sgan_helpers.methods import METHODS
 
 
 def test_help_answers_without_waiting_for_tensorflow():
@@ -25,8 +27,16 @@ def test_help_answers_without_waiting_for_tensorflow():
         assert word in text
 
 
-def test_the_methods_of_the_command_line_are_those_of_the_package():
-    assert METHODS == training.METHODS
+def test_the_command_line_knows_every_method_and_no_other(capsys):
+    parser = build_parser()
+    for method in METHODS:
+        assert parser.parse_args(["train", "--method", method, "--output", "runs/x"]).method == method
+        assert parser.parse_args(["sweep", "--methods", method]).methods == [method]
+        assert keras.Model in type(training.build_model(method, 3, seed=0)).__mro__
+    for arguments in (["train", "--method", "bad-gan", "--output", "runs/x"], ["sweep", "--methods", "bad-gan"]):
+        with pytest.raises(SystemExit):
+            parser.parse_args(arguments)
+        assert "'bad-gan'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["train", "sweep", "evaluate", "data"])

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from sgan_helpers import plotting
-from sgan_helpers.__main__ import METHODS
+from sgan_helpers.methods import METHODS
 
 SAMPLES = np.random.default_rng(0).integers(0, 256, (3, 20, 28, 28)).astype(np.uint8)
 

@@ -10,8 +10,8 @@ import sys
 import pandas as pd
 
 from sgan_helpers.experiments import load_results, paired_difference
+from sgan_helpers.methods import FEATURE_METHODS
 from sgan_helpers.plotting import METHOD_NAMES as NAMES
-from sgan_helpers.training import FEATURE_METHODS
 
 ROOT = pathlib.Path(__file__).parents[1]
 OPPONENTS = ("supervised", "supervised-tuned")
