@@ -49,7 +49,7 @@ def build_parser():
     train = commands.add_parser(
         "train",
         help="train a classifier and keep everything in a run folder",
-        description="Train a classifier, test it every 1,000 iterations and keep everything in a run folder: "
+        description="Train a classifier, test it as it learns and keep everything in a run folder: "
         "summary.json, history.csv, losses.csv, the final weights, the generated digits and pictures of them.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
@@ -65,6 +65,9 @@ def build_parser():
     train.add_argument("--seed", type=int, default=0, help="of the initial weights, the batches and the noise")
     train.add_argument("--split-seed", type=int, default=None, help="which images are labelled; None: as --seed")
     train.add_argument("--iterations", type=int, default=10000, metavar="N", help="training iterations in total")
+    train.add_argument(
+        "--evaluate-every", type=int, default=1000, metavar="N", help="iterations between two tests, and checkpoints"
+    )
     train.add_argument("--data", default="auto", metavar="SOURCE", help=DATA_HELP)
     train.add_argument("--output", default="runs/first", metavar="FOLDER", help="the run folder to make")
     train.add_argument("--resume", action="store_true", help="go on with the run in FOLDER from its last checkpoint")
@@ -133,6 +136,7 @@ def train_command(options):
         test_images=mnist.test_images,
         test_labels=mnist.test_labels,
         iterations=options.iterations,
+        evaluate_every=options.evaluate_every,
         seed=options.seed,
         split_seed=split_seed,
         output_dir=options.output,

@@ -46,6 +46,12 @@ def check_bool(function, name, value):
         raise _wrong(function, name, "True or False", value, type_error=True)
 
 
+def check_resume(function, name, value):
+    """Raise unless `value` is True, False or "auto"."""
+    if not isinstance(value, (bool, np.bool_)) and not (isinstance(value, str) and value == "auto"):
+        raise _wrong(function, name, "True, False or 'auto'", value, type_error=not isinstance(value, str))
+
+
 def check_path(function, name, value):
     """Raise unless `value` is a path: a string that is not empty, or a `pathlib.Path`."""
     if isinstance(value, bytes) or not isinstance(value, (str, os.PathLike)):

@@ -22,7 +22,7 @@ from filelock import FileLock
 from scipy import stats
 from tqdm import tqdm
 
-from sgan_helpers.checkpoints import checkpoint_paths, write_atomically
+from sgan_helpers.checkpoints import write_atomically
 from sgan_helpers.checks import check_choice, check_int, check_number, check_path, check_type
 from sgan_helpers.methods import METHODS
 
@@ -327,7 +327,7 @@ def run_experiment(experiment, runs_dir, source):
             seed=experiment.seed,
             split_seed=experiment.seed,
             output_dir=folder,
-            resume=bool(checkpoint_paths(folder)),
+            resume="auto",
             data_source=mnist.source,
         )
         return _read_run(folder)

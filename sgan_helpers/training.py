@@ -24,7 +24,6 @@ from tqdm import tqdm
 
 from sgan_helpers import checkpoints
 from sgan_helpers.checks import (
-    check_bool,
     check_choice,
     check_every_class,
     check_images,
@@ -32,6 +31,7 @@ from sgan_helpers.checks import (
     check_labels,
     check_number,
     check_path,
+    check_resume,
     check_type,
 )
 from sgan_helpers.data import MAX_SEED, STREAMS, LabeledSplit, batch_stream, random_seed_pair
@@ -109,7 +109,8 @@ def train(
         iterations: int of at least 1, the number of iterations in total, those before a resume included.
         seed: int in [0, 2**31 - 1]: initial weights, batches, noise and dropout.
         output_dir: path of the run folder, made if needed; None keeps nothing on disk.
-        resume: bool, continue the run in `output_dir` from its last checkpoint.
+        resume: bool or "auto". True continues the run in `output_dir` from its last checkpoint; "auto" does so if there
+            is one, and starts a run otherwise.
         evaluate_every: int of at least 1, iterations between evaluations. The last iteration is always evaluated.
         split_seed: int in [0, 2**31 - 1] or None, the seed that drew the split; only recorded.
         data_source: str, where the images come from; only recorded.
@@ -122,7 +123,7 @@ def train(
 
     Raises:
         TypeError, ValueError: an argument has the wrong type, shape or range, or differs from the resumed run's.
-        FileExistsError: `output_dir` holds a run already and `resume` is False.
+        FileExistsError: `output_dir` holds a run already, and it is not to be resumed.
         FileNotFoundError: `resume` is True and there is no checkpoint in `output_dir`.
         NotADirectoryError: `output_dir` is a file.
         FloatingPointError: a loss became NaN or infinite; the last checkpoint is kept.
@@ -155,8 +156,11 @@ def train(
     folder = None if output_dir is None else pathlib.Path(output_dir)
     progress = _Progress(settings)
     if folder is not None:
+        if resume == "auto":
+            resume = bool(checkpoints.checkpoint_paths(folder))
         if resume:
             progress.restore(model, folder, iterations)
+            print(f"resumed after iteration {progress.step:,}", flush=True)
         elif checkpoints.checkpoint_paths(folder) or (folder / "summary.json").exists():
             raise FileExistsError(
                 f"The 'output_dir' {str(folder)!r} already holds a run. Continue it with resume=True (--resume), "
@@ -328,14 +332,14 @@ def check_train_arguments(
 
 def check_record_arguments(output_dir, resume, split_seed, data_source):
     """Raise unless the arguments of `train` that decide what is recorded, and where, are valid."""
-    check_bool("train", "resume", resume)
+    check_resume("train", "resume", resume)
     if output_dir is not None:
         check_path("train", "output_dir", output_dir)
         if pathlib.Path(output_dir).is_file():
             raise NotADirectoryError(
                 f"The 'output_dir' parameter of train must be a folder. Got the file {str(output_dir)!r} instead."
             )
-    elif resume:
+    elif resume and resume != "auto":
         raise ValueError("The 'resume' parameter of train needs an output_dir, the run folder to resume. Got None.")
     if split_seed is not None:
         check_int("train", "split_seed", split_seed, 0, MAX_SEED)

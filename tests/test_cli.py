@@ -47,12 +47,11 @@ def test_every_command_has_a_help(command, capsys):
     assert "default" in capsys.readouterr().out
 
 
-# `python -m sgan_helpers` with a test after every 4 iterations instead of 1,000.
+# `python -m sgan_helpers` with signals that act every 2 iterations instead of 50.
 PROGRAM = """
 import runpy, sys
 from sgan_helpers import training
 training.STEPS_PER_EXECUTION = 2
-training.train.__kwdefaults__["evaluate_every"] = 4
 runpy.run_module("sgan_helpers", run_name="__main__")
 """
 FINISHED = {"summary.json", "history.csv", "losses.csv", "class_discriminator.weights.h5", "accuracy.png", "losses.png"}
@@ -62,12 +61,11 @@ FINISHED = {"summary.json", "history.csv", "losses.csv", "class_discriminator.we
 def short_steps(monkeypatch):
     """What `PROGRAM` does, in this process."""
     monkeypatch.setattr(training, "STEPS_PER_EXECUTION", 2)
-    monkeypatch.setitem(training.train.__kwdefaults__, "evaluate_every", 4)
 
 
 def test_ctrl_c_resume_and_evaluate(tmp_path, short_steps, capsys):
     folder = tmp_path / "run"
-    train = ["train", "--data", "sample", "--output", str(folder)]
+    train = ["train", "--data", "sample", "--evaluate-every", "4", "--output", str(folder)]
     program = [sys.executable, "-u", "-c", PROGRAM, *train, "--iterations", "100000"]
     with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert "sample" in process.stdout.readline()

@@ -147,6 +147,15 @@ def test_a_resumed_run_ends_with_the_bits_of_one_that_was_never_stopped(run_bars
     assert again.history == resumed.history and state(tmp_path) == state(whole(method).output_dir)
 
 
+def test_auto_resumes_what_is_there_and_starts_what_is_not(run_bars, whole, tmp_path, capsys):
+    run_bars(output_dir=tmp_path, iterations=4, resume="auto")
+    assert "resumed" not in capsys.readouterr().out
+    run_bars(output_dir=tmp_path, iterations=12, resume="auto")
+    assert "resumed after iteration 4\n" in capsys.readouterr().out
+    assert state(tmp_path) == state(whole().output_dir)
+    assert run_bars(iterations=4, resume="auto").output_dir is None
+
+
 @pytest.mark.parametrize("executions", [1, 3, 4])
 def test_ctrl_c_loses_nothing(run_bars, whole, tmp_path, monkeypatch, executions):
     handler = signal.getsignal(signal.SIGINT)
@@ -331,7 +340,8 @@ def test_unequal_classes_have_no_labels_per_class():
             NotADirectoryError,
             "'output_dir' parameter of train must be a folder.*test_training",
         ),
-        ({"resume": "no"}, TypeError, "'resume' parameter of train must be True or False. Got 'no'"),
+        ({"resume": "no"}, ValueError, "'resume' parameter of train must be True, False or 'auto'. Got 'no'"),
+        ({"resume": 1}, TypeError, "'resume' parameter of train must be True, False or 'auto'. Got 1"),
         ({"resume": True}, ValueError, "'resume'.*output_dir"),
     ],
 )
