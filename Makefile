@@ -7,13 +7,15 @@ BENCH := .venv-bench/bin
 BENCH_READY := .venv-bench/ready
 CHAPTERS := $(sort $(wildcard notebooks/0*.ipynb))
 CHAPTER ?= 0*
+SEED ?= 0
+COURSE ?= assignment
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help book test notebooks pages train results figures bench repository clean
+.PHONY: help book test test-colab notebooks exercises assignment pages train results figures bench repository clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
@@ -40,16 +42,27 @@ test: $(READY)  ## check the code, test the package and the book, execute every 
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 	SGAN_FAST=1 $(BIN)/python -m pytest -c tools/nbval.ini --rootdir=. -p no:cacheprovider -n 2 --dist loadscope $(CHAPTERS)
 
-notebooks: $(READY)  ## execute every chapter in full, in place (one: make notebooks CHAPTER=04_training)
-	@$(BIN)/python -c "from sgan_helpers import load_mnist; load_mnist('full')"  # stored outputs are of the whole database
-	for chapter in $(sort $(wildcard notebooks/$(CHAPTER).ipynb)); do \
-		env -u SGAN_FAST IPYTHONDIR=$(CURDIR)/tools/ipython $(BIN)/jupyter execute --inplace $$chapter || exit 1; \
-		$(BIN)/python tools/clean_notebook.py $$chapter; \
-	done
+test-colab: $(READY)  ## run every chapter and every exercise as Colab would (needs a network; about 20 minutes)
+	$(BIN)/python tools/test_colab.py
 
-pages: $(READY)  ## regenerate book/full_code.md, book/results.md and the table in README.md
+notebooks: $(READY)  ## execute chapters and their solutions in full, in place (one: make notebooks CHAPTER=04_training)
+	@$(BIN)/python -c "from sgan_helpers import load_mnist; load_mnist('full')"  # stored outputs are of the whole database
+	for notebook in $(sort $(wildcard notebooks/$(CHAPTER).ipynb notebooks/solutions/$(CHAPTER).ipynb)); do \
+		env -u SGAN_FAST IPYTHONDIR=$(CURDIR)/tools/ipython $(BIN)/jupyter execute --inplace $$notebook || exit 1; \
+		$(BIN)/python tools/clean_notebook.py $$notebook; \
+	done
+	$(BIN)/python tools/make_exercises.py
+
+exercises: $(READY)  ## make the student copies in notebooks/exercises from notebooks/solutions
+	$(BIN)/python tools/make_exercises.py
+
+assignment: $(READY)  ## make a course folder for nbgrader: make assignment SEED=2027 COURSE=folder (CHAPTER=02_discriminators)
+	$(BIN)/python tools/make_assignment.py --seed $(SEED) --output $(COURSE) $(filter-out 0*,$(CHAPTER))
+
+pages: $(READY)  ## regenerate what is generated in book/ and README.md: tables, links, the one-page program
 	$(BIN)/python tools/make_full_code.py
 	$(BIN)/python tools/make_tables.py
+	$(BIN)/python tools/make_teaching.py
 
 train: $(READY)  ## train the book's SGAN into runs/first; after Ctrl-C the same command goes on
 	$(BIN)/python -m sgan_helpers train --output runs/first $(if $(wildcard runs/first/checkpoint-*),--resume)
@@ -65,6 +78,7 @@ bench: $(BENCH_READY)  ## time the SGAN's step beside Keras, JAX and PyTorch (te
 
 repository: $(READY)  ## write the repository's name into every link: make repository REPO=owner/name
 	$(BIN)/python tools/set_repository.py $(REPO)
+	$(BIN)/python tools/make_teaching.py
 
 clean:  ## remove what was built, but not the environment
 	rm -rf _build .pytest_cache .ruff_cache

@@ -8,7 +8,9 @@ import nbformat
 def clean(notebook):
     """Return a notebook without run-time metadata; cells, outputs, tags and alternative texts stay."""
     for cell in notebook["cells"]:
-        cell["metadata"] = {key: value for key, value in cell["metadata"].items() if key in ("tags", "mystnb")}
+        cell["metadata"] = {
+            key: value for key, value in cell["metadata"].items() if key in ("tags", "mystnb", "nbgrader")
+        }
         outputs = []
         for output in cell.get("outputs", []):
             if "metadata" in output:

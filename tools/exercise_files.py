@@ -1,0 +1,90 @@
+"""What the exercise tools share: where the exercises are, and how a student copy is made with nbgrader's preprocessors.
+
+A notebook in notebooks/solutions/ is the one source of a chapter's exercises. Its cells have roles:
+
+- *set-up*, read-only for the student;
+- *solution*, an answer between `### BEGIN SOLUTION` and `### END SOLUTION`, which the student copy lacks;
+- *check*, an autograded cell of assertions, which the student runs too;
+- tagged `expected-picture`: draws the student's answer; the student copy shows the reference's picture until then;
+- tagged `reasoning`: explains the solution, and is not in the student copy.
+"""
+
+import copy
+import pathlib
+import re
+
+import nbformat
+from traitlets.config import Config
+
+ROOT = pathlib.Path(__file__).parents[1]
+SOLUTIONS = ROOT / "notebooks" / "solutions"
+COPIES = ROOT / "notebooks" / "exercises"
+BOOK_ONLY_TAGS = ("hide-cell", "hide-input")
+STUB = "# Your answer here.\nraise NotImplementedError"
+
+
+def exercise_names():
+    """Return the names of the chapters that have exercises, in order."""
+    return sorted(path.stem for path in SOLUTIONS.glob("*.ipynb"))
+
+
+def nbgrader_settings():
+    """Return the settings of nbgrader that the book relies on."""
+    return Config({"ClearSolutions": {"code_stub": {"python": STUB}}})
+
+
+def source_for_students(solutions):
+    """Return a copy of a solution notebook without its reasoning and without what only the book's pages need."""
+    notebook = copy.deepcopy(solutions)
+    notebook.cells = [cell for cell in notebook.cells if "reasoning" not in cell.metadata.get("tags", [])]
+    for cell in notebook.cells:
+        kept = [tag for tag in cell.metadata.pop("tags", []) if tag not in BOOK_ONLY_TAGS]
+        if kept:
+            cell.metadata["tags"] = kept
+    return notebook
+
+
+def assignment_source(solutions, seed=0):
+    """Return what nbgrader generates an assignment from: no link into the book, no outputs, constants of another seed.
+
+    The expected values in the text are those of seed 0, and left out with any other.
+    """
+    notebook = source_for_students(solutions)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.source = re.sub(r"^SEED = 0\b", f"SEED = {seed}", cell.source, flags=re.MULTILINE)
+            cell.outputs, cell.execution_count = [], None
+        else:
+            cell.source = re.sub(r"\n\n\[!\[.*?(?=\n\n|\Z)", "", cell.source)  # the badge opens the book's copy
+            cell.source = re.sub(r" [^.]*\[solutions\][^.]*\.ipynb\)[^.]*\.", "", cell.source)
+            cell.source = re.sub(r"(?<!!)\[([^\]]*)\]\((?!https?:)[^)]*\)", r"\1", cell.source)
+            if seed != 0:
+                cell.source = re.sub(r"\n\n\*\*Expected\.\*\*.*?(?=\n\n|\Z)", "", cell.source, flags=re.DOTALL)
+    return notebook
+
+
+def student_copy(solutions):
+    """Return the student copy of a solution notebook: answers, hidden checks and outputs gone, expected pictures kept.
+
+    The steps are those of `nbgrader generate_assignment`, without its database.
+    """
+    from nbgrader import preprocessors
+
+    notebook = source_for_students(solutions)
+    pictures = {cell.id: cell.outputs for cell in notebook.cells if "expected-picture" in cell.metadata.get("tags", [])}
+    steps = "LockCells ClearSolutions ClearOutput CheckCellMetadata ComputeChecksums ClearHiddenTests ClearMarkScheme"
+    resources = {}
+    for name in (steps + " ComputeChecksums CheckCellMetadata").split():
+        step = getattr(preprocessors, name)(config=nbgrader_settings())
+        notebook, resources = step.preprocess(notebook, resources)
+    for cell in notebook.cells:
+        if cell.id in pictures:
+            cell.outputs = [{**output, "metadata": {}} for output in pictures[cell.id]]
+            for output in cell.outputs:
+                output.pop("execution_count", None)
+    return notebook
+
+
+def read(path):
+    """Read a notebook."""
+    return nbformat.read(path, as_version=4)

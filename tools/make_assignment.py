@@ -1,0 +1,75 @@
+"""Make a course folder for nbgrader with the exercises as assignments: `make_assignment.py --seed 2027`.
+
+The folder holds nbgrader_config.py, source/ (with solutions, for the teacher), and release/ (for the students), made by
+`nbgrader generate_assignment`. Another seed gives other data and constants. An existing folder is not touched.
+"""
+
+import argparse
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import nbformat
+from exercise_files import ROOT, SOLUTIONS, STUB, assignment_source, exercise_names, read
+
+CONFIGURATION = """import os
+import pathlib
+import warnings
+
+c = get_config()  # noqa: F821
+c.CourseDirectory.course_id = "sgan"
+c.ClearSolutions.code_stub = {stub!r}
+c.ExecutePreprocessor.timeout = 600  # seconds that a cell may take
+os.environ.setdefault("SGAN_FAST", "1")  # the same code with smaller counts; marks do not depend on them
+
+# nbgrader gives no mark to a check during which anything is written to stderr. TensorFlow writes there when it starts.
+os.environ["IPYTHONDIR"] = str(pathlib.Path(__file__).with_name("ipython"))
+os.environ["PYTHONWARNINGS"] = "ignore"
+warnings.filterwarnings("ignore", message="Object of type <Submitted")  # nbgrader's own, of its database
+"""
+KERNEL_CONFIGURATION = pathlib.Path("ipython", "profile_default", "ipython_kernel_config.py")
+
+
+def make_course(folder, names, seed):
+    """Write the course folder, and let nbgrader generate the release version of each assignment."""
+    folder.mkdir(parents=True)
+    (folder / "nbgrader_config.py").write_text(CONFIGURATION.format(stub={"python": STUB}))
+    (folder / KERNEL_CONFIGURATION).parent.mkdir(parents=True)
+    shutil.copy(ROOT / "tools" / KERNEL_CONFIGURATION, folder / KERNEL_CONFIGURATION)
+    for name in names:
+        path = folder / "source" / name / f"{name}.ipynb"
+        path.parent.mkdir(parents=True)
+        nbformat.write(assignment_source(read(SOLUTIONS / f"{name}.ipynb"), seed), path)
+    # nbgrader calls its database tool by name: it must be found even where the environment is not activated.
+    programs = os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
+    for name in names:
+        command = [sys.executable, "-m", "nbgrader", "generate_assignment", name, "--create", "--log-level=WARN"]
+        subprocess.run(command, cwd=folder, env={**os.environ, "PATH": programs}, check=True)
+
+
+def main():
+    """Read the options and make the folder."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=0, help="decides data and constants; 0 gives the book's")
+    parser.add_argument("--output", type=pathlib.Path, default=ROOT / "assignment", help="the course folder to make")
+    parser.add_argument("names", nargs="*", metavar="CHAPTER", help="for instance 02_discriminators; all if none")
+    arguments = parser.parse_args()
+    if not 0 <= arguments.seed <= 99_999:
+        parser.error(f"--seed must be an int in [0, 99999]. Got {arguments.seed} instead.")
+    unknown = set(arguments.names) - set(exercise_names())
+    if unknown:
+        parser.error(f"there are no exercises {', '.join(sorted(unknown))}. There are: {', '.join(exercise_names())}.")
+    if arguments.output.exists():
+        parser.error(f"{arguments.output} exists already. Move it away, or name another folder with --output.")
+    with tempfile.TemporaryDirectory() as temporary:  # A folder that could not be finished is not left behind.
+        made = pathlib.Path(temporary) / "course"
+        make_course(made, arguments.names or exercise_names(), arguments.seed)
+        shutil.copytree(made, arguments.output)
+    print(f"The course is in {arguments.output}: give release/ to the students, keep source/ to yourself.")
+
+
+if __name__ == "__main__":
+    main()
