@@ -1,9 +1,11 @@
-"""Time each chapter in FAST mode, the tests and the build of the book: what a contributor waits for.
+"""Time what a reader, a runner and a contributor wait for: `time_book.py [WHAT …]` → `book.csv`.
 
-Each is one run, so the figures are rough. They go into `book.csv`.
+Each notebook is executed in FAST mode, in a copy; `NAME, full` is its full run. Each is one run, so the figures are
+rough. Without names, everything is timed but the full runs; with names, the other rows of the table stay.
 """
 
 import argparse
+import csv
 import datetime
 import os
 import pathlib
@@ -20,6 +22,13 @@ from sgan_helpers.training import hardware
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent
+NOTEBOOKS = {
+    str(path.relative_to(ROOT / "notebooks").with_suffix("")): path
+    for folder in ("", "solutions/")
+    for path in sorted((ROOT / "notebooks").glob(f"{folder}0*.ipynb"))
+}
+FULL = {f"{name}, full": path for name, path in NOTEBOOKS.items()}
+TARGETS = {f"make {target}": target for target in ("book", "test")}
 
 
 def timed(command, **environment):
@@ -29,26 +38,37 @@ def timed(command, **environment):
     return round(time.perf_counter() - started, 1)
 
 
+def measure(what):
+    """Time a notebook in FAST mode or in full, or a target of make, and return the seconds."""
+    if what in TARGETS:
+        return timed(["make", TARGETS[what]])
+    path = {**NOTEBOOKS, **FULL}[what]
+    with tempfile.TemporaryDirectory() as folder:
+        copy = pathlib.Path(folder) / path.name
+        copy.write_bytes(path.read_bytes())
+        jupyter = pathlib.Path(sys.executable).with_name("jupyter")
+        return timed([jupyter, "execute", "--inplace", copy], SGAN_FAST="0" if what in FULL else "1")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", nargs="*", help="for instance 04_training, '04_training, full' or 'make book'")
     parser.add_argument("--output", type=pathlib.Path, default=HERE, help="folder of book.csv")
     arguments = parser.parse_args()
-    jupyter = pathlib.Path(sys.executable).with_name("jupyter")
-    found = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for chapter in sorted((ROOT / "notebooks").glob("0*.ipynb")):
-            copy = pathlib.Path(folder) / chapter.name
-            copy.write_bytes(chapter.read_bytes())
-            found[chapter.stem] = timed([jupyter, "execute", "--inplace", copy], SGAN_FAST="1")
-            print(f"{chapter.stem}: {found[chapter.stem]} s", flush=True)
-    for target in ("book", "test"):
-        found[f"make {target}"] = timed(["make", target])
-        print(f"make {target}: {found[f'make {target}']} s", flush=True)
-    rows = [
-        {"what": what, "seconds": seconds, "hardware": hardware(), "date": datetime.date.today().isoformat()}
-        for what, seconds in found.items()
-    ]
-    write_rows(arguments.output / "book.csv", rows)
+    known = [*NOTEBOOKS, *FULL, *TARGETS]
+    unknown = [what for what in arguments.what if what not in known]
+    if unknown:
+        parser.error(f"unknown: {', '.join(unknown)}. There are: {'; '.join(known)}.")
+    path = arguments.output / "book.csv"
+    rows = {}
+    if path.exists():
+        with open(path, newline="") as file:
+            rows = {row["what"]: row for row in csv.DictReader(file)}
+    for what in arguments.what or [*NOTEBOOKS, *TARGETS]:
+        found = {"seconds": measure(what), "hardware": hardware(), "date": datetime.date.today().isoformat()}
+        rows[what] = {"what": what, **found}
+        print(f"{what}: {found['seconds']} s", flush=True)
+        write_rows(path, [rows[name] for name in known if name in rows])
 
 
 if __name__ == "__main__":
