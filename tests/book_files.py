@@ -6,6 +6,8 @@ import re
 
 ROOT = pathlib.Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "notebooks").glob("0*.ipynb"))
+SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb"))
+COPIES = sorted((ROOT / "notebooks" / "exercises").glob("*.ipynb"))
 PAGES = [*sorted((ROOT / "book").glob("*.md")), ROOT / "README.md", ROOT / "results" / "table.md"]
 REPOSITORY = re.search(r"url: https://github\.com/(\S+)", (ROOT / "_config.yml").read_text()).group(1)
 

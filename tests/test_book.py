@@ -2,11 +2,12 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 
 import pytest
-from book_files import CHAPTERS, PAGES, REPOSITORY, ROOT, cells, prose, tags
+from book_files import CHAPTERS, COPIES, PAGES, REPOSITORY, ROOT, SOLUTIONS, cells, prose, tags
 
 INSTALL_CELL = """import sys
 
@@ -14,6 +15,16 @@ if "google.colab" in sys.modules:
     %pip install -q --no-deps git+https://github.com/{repository}@v{version}"""
 PICTURES = ("image/png", "image/gif", "image/svg+xml", "image/jpeg")
 chapters = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+NOTEBOOKS = CHAPTERS + SOLUTIONS + COPIES
+
+
+def name_of(path):
+    """Return a short name of a file for a test: solutions and student copies have the chapter's file name."""
+    return path.stem if path.parent.name == "notebooks" else f"{path.parent.name}-{path.stem}"
+
+
+executed = pytest.mark.parametrize("path", CHAPTERS + SOLUTIONS, ids=name_of)
+notebooks = pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
 
 
 def without_code(markdown):
@@ -24,13 +35,14 @@ def without_code(markdown):
 def test_every_chapter_is_in_the_table_of_contents():
     toc = re.findall(r"file: (\S+)|root: (\S+)", (ROOT / "_toc.yml").read_text())
     listed = [name for pair in toc for name in pair if name]
-    assert [name for name in listed if name.startswith("notebooks/")] == [f"notebooks/{p.stem}" for p in CHAPTERS]
+    notebooks = [f"notebooks/{folder}{p.stem}" for p in CHAPTERS for folder in ("", "exercises/", "solutions/")]
+    assert [name for name in listed if name.startswith("notebooks/")] == notebooks
     assert len(CHAPTERS) == 10
     for name in listed:
         assert (ROOT / f"{name}.md").exists() or (ROOT / f"{name}.ipynb").exists(), name
 
 
-@chapters
+@executed
 def test_stored_outputs_are_those_of_one_clean_run(path):
     code = cells(path, "code")
     assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
@@ -42,9 +54,10 @@ def test_stored_outputs_are_those_of_one_clean_run(path):
             text = json.dumps(output.get("text", "")) + json.dumps(data.get("text/plain", ""))
             assert not re.search(r"/(tmp|home|root|work|Users|usr)/|Warning", text), text
             assert "embedded sample" not in text
+    assert sum(bool(cell["outputs"]) for cell in code) >= len(code) / 3, "the outputs are missing"
 
 
-@chapters
+@notebooks
 def test_every_picture_has_an_alternative_text(path):
     for cell in cells(path, "code"):
         kinds = {kind for output in cell["outputs"] for kind in output.get("data", {})}
@@ -52,6 +65,27 @@ def test_every_picture_has_an_alternative_text(path):
             assert len(cell["metadata"].get("mystnb", {}).get("image", {}).get("alt", "")) > 40, cell["source"]
     for alt in re.findall(r"!\[(.*?)\]\((?!https)", prose(path)):
         assert len(alt) > 40, alt
+
+
+@notebooks
+def test_a_notebook_shows_on_github_and_is_not_heavy(path):
+    """GitHub's viewer fails on widgets without their state, and on large files; other metadata would be noise."""
+    notebook = json.loads(path.read_text())
+    assert path.stat().st_size < 2_000_000
+    assert notebook["nbformat"] == 4 and notebook["nbformat_minor"] >= 5
+    assert set(notebook["metadata"]) == {"kernelspec", "language_info"}, "no metadata of Colab, widgets or the machine"
+    assert notebook["metadata"]["kernelspec"]["name"] == "python3"
+    ids = [cell["id"] for cell in notebook["cells"]]
+    assert len(set(ids)) == len(ids)
+    for cell in notebook["cells"]:
+        allowed = {"tags", "mystnb", "nbgrader"} | (
+            {"deletable", "editable", "cellView", "jupyter"} if path in COPIES else set()
+        )
+        assert set(cell["metadata"]) <= allowed, cell["metadata"]
+        assert "attachments" not in cell
+        for output in cell.get("outputs", []):
+            assert not any("widget" in kind for kind in output.get("data", {})), "a progress bar was stored"
+            assert len(json.dumps(output)) < 1_500_000
 
 
 @chapters
@@ -71,8 +105,9 @@ def test_a_chapter_opens_and_closes_as_it_should(path):
     text = prose(path)
     sections = [text.index(f"\n## {title}\n") for title in ("Summary", "Exercises", "In practice", "Further reading")]
     assert sections == sorted(sections)
-    assert len(re.findall(r"^### \d\. (?:Check|Change|Extend): ", text, re.MULTILINE)) >= 3
-    assert text.count("<details>") == text.count("</details>") >= 3
+    for folder in ("exercises", "solutions"):
+        assert f"]({folder}/{path.name})" in text[sections[1] : sections[2]]
+    assert "<details>" not in text, "answers are in the solutions"
     assert "\nNext: " in text
 
 
@@ -94,7 +129,7 @@ def test_a_chapter_is_a_lesson(path):
     assert sum("nbval-check-output" in tags(cell) for cell in code) >= 4
 
 
-@chapters
+@executed
 def test_fast_changes_counts_and_sizes_only(path):
     for number, cell in enumerate(cells(path, "code")):
         uses = re.findall(r".*\bFAST\b.*", cell["source"])
@@ -102,7 +137,7 @@ def test_fast_changes_counts_and_sizes_only(path):
         assert not any(re.match(r"\s*(if|while|elif) .*FAST", use) for use in uses), uses
 
 
-@pytest.mark.parametrize("path", CHAPTERS + PAGES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", NOTEBOOKS + PAGES, ids=name_of)
 def test_the_prose_keeps_the_house_rules(path):
     text = without_code(prose(path))
     assert not re.findall(r"\b(?:simply|just|easily|obviously)\b", text, re.IGNORECASE)
@@ -112,7 +147,7 @@ def test_the_prose_keeps_the_house_rules(path):
     assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False)), levels
 
 
-@pytest.mark.parametrize("path", CHAPTERS + PAGES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", NOTEBOOKS + PAGES, ids=name_of)
 def test_relative_links_lead_somewhere(path):
     for target in re.findall(r"\]\(([^)#\s]+)", without_code(prose(path))):
         if "://" not in target:
@@ -128,16 +163,42 @@ def test_every_address_of_the_repository_agrees_with_the_configuration():
             assert found in (REPOSITORY, f"{owner}.github.io/{name}"), f"{path.name}: {found}"
 
 
-def test_renaming_the_repository_rewrites_badges_links_and_pages():
-    sys.path.insert(0, str(ROOT / "tools"))
-    from set_repository import current_name, rename
+def test_renaming_the_repository_rewrites_badges_links_and_pages(tmp_path):
+    """In a copy of the repository, as `make repository REPO=someone/other-book` does it."""
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
+    for name in listed.stdout.split():
+        if (ROOT / name).is_file():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, tmp_path / name)
+    for command in (["init", "-q"], ["add", "-A"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    for tool, *arguments in (["set_repository.py", "someone/other-book"], ["make_teaching.py"]):
+        subprocess.run([sys.executable, f"tools/{tool}", *arguments], cwd=tmp_path, check=True, capture_output=True)
 
-    config = (ROOT / "_config.yml").read_text()
-    assert current_name(config) == REPOSITORY
-    renamed = rename(config, REPOSITORY, "someone/other-book")
-    assert current_name(renamed) == "someone/other-book"
-    assert "someone.github.io/other-book" in renamed
-    assert REPOSITORY.split("/")[0] not in renamed
+    old = re.compile("|".join(re.escape(name) for name in (REPOSITORY, REPOSITORY.replace("/", "%2F"))))
+    texts = {path: path.read_text() for path in tmp_path.rglob("*") if path.suffix in (".md", ".ipynb", ".yml", ".cff")}
+    assert not [path for path, text in texts.items() if old.search(text)]
+    assert "someone.github.io/other-book" in texts[tmp_path / "_config.yml"]
+    assert "github.com/someone/other-book" in texts[tmp_path / "CITATION.cff"]
+    for path, text in texts.items():
+        if path.suffix == ".ipynb":
+            assert "git+https://github.com/someone/other-book@v" in text
+            folder = "notebooks/exercises" if path.parent.name != "notebooks" else "notebooks"
+            assert f"/github/someone/other-book/blob/main/{folder}/{path.name}" in text
+    for tool in ("make_exercises.py", "make_teaching.py", "make_tables.py", "make_full_code.py"):
+        subprocess.run([sys.executable, f"tools/{tool}", "--check"], cwd=tmp_path, check=True)
+
+
+@pytest.mark.parametrize("name", ["", "no-slash", "two/many/slashes", "white space/book"])
+def test_a_name_that_is_no_repository_is_refused(name):
+    done = subprocess.run([sys.executable, ROOT / "tools" / "set_repository.py", name], capture_output=True, text=True)
+    assert done.returncode == 1 and "must be given as owner/name" in done.stderr
+
+
+def test_binder_installs_what_the_book_needs():
+    lines = (ROOT / ".binder" / "requirements.txt").read_text().splitlines()
+    assert lines == ["-r ../requirements.txt", "."]
+    assert re.fullmatch(r"python-3\.1[123]\n", (ROOT / ".binder" / "runtime.txt").read_text())
 
 
 def test_modules_import_only_from_floors_below_their_own():

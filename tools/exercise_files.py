@@ -19,7 +19,8 @@ from traitlets.config import Config
 ROOT = pathlib.Path(__file__).parents[1]
 SOLUTIONS = ROOT / "notebooks" / "solutions"
 COPIES = ROOT / "notebooks" / "exercises"
-BOOK_ONLY_TAGS = ("hide-cell", "hide-input")
+CHECK_TITLE = "# @title Check exercise {}"  # Colab shows it in place of the code, with the metadata below.
+FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}  # in Colab, and in JupyterLab
 STUB = "# Your answer here.\nraise NotImplementedError"
 
 
@@ -34,13 +35,20 @@ def nbgrader_settings():
 
 
 def source_for_students(solutions):
-    """Return a copy of a solution notebook without its reasoning and without what only the book's pages need."""
+    """Return a copy of a solution notebook without its reasoning, with the code of the checks folded."""
     notebook = copy.deepcopy(solutions)
     notebook.cells = [cell for cell in notebook.cells if "reasoning" not in cell.metadata.get("tags", [])]
+    notebook.cells[0].source = notebook.cells[0].source.replace("# Solutions", "# Exercises", 1)
+    number = ""
     for cell in notebook.cells:
-        kept = [tag for tag in cell.metadata.pop("tags", []) if tag not in BOOK_ONLY_TAGS]
-        if kept:
-            cell.metadata["tags"] = kept
+        marks = cell.metadata.get("nbgrader", {})
+        if heading := re.match(r"## (\d)\. ", cell.source):
+            number = heading.group(1)
+        if marks.get("solution"):
+            del cell.metadata["tags"]  # In the book, answers are folded, and the place for one is not.
+        elif marks.get("grade"):
+            cell.source = f"{CHECK_TITLE.format(number)}\n{cell.source}"
+            cell.metadata.update(copy.deepcopy(FOLDED))
     return notebook
 
 
@@ -56,7 +64,7 @@ def assignment_source(solutions, seed=0):
             cell.outputs, cell.execution_count = [], None
         else:
             cell.source = re.sub(r"\n\n\[!\[.*?(?=\n\n|\Z)", "", cell.source)  # the badge opens the book's copy
-            cell.source = re.sub(r" [^.]*\[solutions\][^.]*\.ipynb\)[^.]*\.", "", cell.source)
+            cell.source = re.sub(r" The \[solutions\]\([^)]*\)[^.]*\.", "", cell.source)
             cell.source = re.sub(r"(?<!!)\[([^\]]*)\]\((?!https?:)[^)]*\)", r"\1", cell.source)
             if seed != 0:
                 cell.source = re.sub(r"\n\n\*\*Expected\.\*\*.*?(?=\n\n|\Z)", "", cell.source, flags=re.DOTALL)
@@ -79,9 +87,7 @@ def student_copy(solutions):
         notebook, resources = step.preprocess(notebook, resources)
     for cell in notebook.cells:
         if cell.id in pictures:
-            cell.outputs = [{**output, "metadata": {}} for output in pictures[cell.id]]
-            for output in cell.outputs:
-                output.pop("execution_count", None)
+            cell.outputs = copy.deepcopy(pictures[cell.id])
     return notebook
 
 

@@ -46,15 +46,15 @@ def exercises(cells):
 
 
 def run_cell(source, namespace):
-    """Run a cell. Return what would cost the marks of a check: the exception that it raised, or its lines on stderr."""
+    """Run a cell. Return the exception that it raised as text, or None; and what it wrote to stderr."""
     errors = io.StringIO()
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(errors), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # as in the course folder of make_assignment.py
             exec(compile(source, "cell", "exec"), namespace)
     except Exception as error:
-        return f"{type(error).__name__}: {error}"
-    return f"stderr: {errors.getvalue()}" if errors.getvalue() else None
+        return f"{type(error).__name__}: {error}", errors.getvalue()
+    return None, errors.getvalue()
 
 
 def grade(answer, checks, namespace):
@@ -62,11 +62,11 @@ def grade(answer, checks, namespace):
     run_cell(answer, namespace)
     marks, failures = 0, []
     for cell in checks:
-        error = run_cell(cell.source, namespace)
-        if error is None:
-            marks += cell.metadata.nbgrader.points
+        error, on_stderr = run_cell(cell.source, namespace)
+        if error or on_stderr:  # nbgrader gives no mark to a check that writes to stderr.
+            failures.append(error or f"stderr: {on_stderr}")
         else:
-            failures.append(error)
+            marks += cell.metadata.nbgrader.points
     return marks, failures
 
 
@@ -86,7 +86,7 @@ def grade_chapter(name, seed=0, kinds=("untouched", "wrong", "reference")):
     set_up, groups = exercises(source.cells)
     namespace, rows = {"__name__": "__main__"}, []
     for cell in set_up:
-        error = run_cell(cell.source, namespace)
+        error, _ = run_cell(cell.source, namespace)
         assert error is None, (cell.id, error)
     for solution, checks, others in groups:
         before = dict(namespace)
@@ -103,7 +103,7 @@ def grade_chapter(name, seed=0, kinds=("untouched", "wrong", "reference")):
             row |= {"marks": marks, "of": possible, "should_have": table.get("marks", 0), "says": table.get("says", "")}
             rows.append(row | {"failures": failures})
         for cell in others:  # The reference's answer came last.
-            error = run_cell(cell.source, namespace)
+            error, _ = run_cell(cell.source, namespace)
             assert error is None, (cell.id, error)
     return rows
 

@@ -36,6 +36,7 @@ KERNEL_CONFIGURATION = pathlib.Path("ipython", "profile_default", "ipython_kerne
 def make_course(folder, names, seed):
     """Write the course folder, and let nbgrader generate the release version of each assignment."""
     folder.mkdir(parents=True)
+    (folder / ".gitignore").write_text("*\n")  # answers, hand-ins and marks are nobody else's
     (folder / "nbgrader_config.py").write_text(CONFIGURATION.format(stub={"python": STUB}))
     (folder / KERNEL_CONFIGURATION).parent.mkdir(parents=True)
     shutil.copy(ROOT / "tools" / KERNEL_CONFIGURATION, folder / KERNEL_CONFIGURATION)
@@ -63,12 +64,14 @@ def main():
     if unknown:
         parser.error(f"there are no exercises {', '.join(sorted(unknown))}. There are: {', '.join(exercise_names())}.")
     if arguments.output.exists():
-        parser.error(f"{arguments.output} exists already. Move it away, or name another folder with --output.")
+        parser.error(f"{arguments.output} exists already. Move it away, or name another folder: COURSE=… (--output).")
     with tempfile.TemporaryDirectory() as temporary:  # A folder that could not be finished is not left behind.
         made = pathlib.Path(temporary) / "course"
         make_course(made, arguments.names or exercise_names(), arguments.seed)
         shutil.copytree(made, arguments.output)
     print(f"The course is in {arguments.output}: give release/ to the students, keep source/ to yourself.")
+    if arguments.seed == 0:
+        print("Seed 0 gives the data and constants of the book, whose solutions are public. Another seed: SEED=2027.")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,146 @@
+"""Grading with nbgrader, end to end and once: the five hand-ins of book/teaching.md get the marks that it tells of."""
+
+import copy
+import csv
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+
+import nbformat
+import pytest
+from book_files import ROOT
+
+NAME = "01_data_split"
+SEED = 2027
+
+
+def run(folder, *command):
+    """Run a Python program in a folder and return what it printed."""
+    programs = os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": programs}
+    done = subprocess.run([sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """A course folder with one assignment."""
+    folder = tmp_path_factory.mktemp("course") / "course"
+    run(ROOT, "tools/make_assignment.py", "--seed", str(SEED), "--output", str(folder), NAME)
+    return folder
+
+
+def read(course, kind):
+    """Read the notebook of the assignment in source/ or release/."""
+    return nbformat.read(course / kind / NAME / f"{NAME}.ipynb", as_version=4)
+
+
+def hand_in(course, student, answers):
+    """Write the release version with some answers, dict from exercise to code, as the hand-in of a student."""
+    notebook = read(course, "release")
+    for cell in notebook.cells:
+        cell.source = answers.get(cell.id, cell.source)
+    if student == "dora":  # A check and a solution cell are there twice, each with the same name.
+        for role in ("grade", "solution"):
+            number = next(n for n, cell in enumerate(notebook.cells) if cell.metadata.get("nbgrader", {}).get(role))
+            double = copy.deepcopy(notebook.cells[number])
+            double.id = f"second-{role}"
+            if role == "solution":
+                double.source = "chance_of_one = 0.5  # my first try\nraise NotImplementedError"
+            notebook.cells.insert(number, double)
+    if student == "emil":  # No cell has its metadata, and below the settings stands one of his own, which he uses.
+        settings = next(n for n, cell in enumerate(notebook.cells) if cell.id == "settings")
+        notebook.cells.insert(settings + 1, nbformat.v4.new_code_cell("import numpy as emils_numpy"))
+        for cell in notebook.cells:
+            cell.metadata = {}
+            if cell.id in answers:
+                cell.source = cell.source.replace("np.random.default_rng(", "emils_numpy.random.default_rng(")
+    name = f"{NAME} (1).ipynb" if student == "ada" else f"{NAME}.ipynb"  # as a browser saves the second download
+    path = course / "submitted" / student / NAME / name
+    path.parent.mkdir(parents=True)
+    nbformat.write(notebook, path)
+
+
+def test_the_five_hand_ins_of_the_teaching_page_get_their_marks(course):
+    right = {cell.id: cell.source for cell in read(course, "source").cells}
+    wrong = tomllib.loads((ROOT / "tests" / "wrong_answers" / f"{NAME}.toml").read_text())
+    exercises = list(wrong)
+    plausible = {name: wrong[name][0]["answer"] for name in exercises}
+    right = {name: right[name] for name in exercises}
+    hand_in(course, "ada", right)
+    hand_in(course, "ben", {**right, **{name: plausible[name] for name in exercises[2:]}})
+    hand_in(course, "chi", {exercises[0]: plausible[exercises[0]]})
+    hand_in(course, "dora", right)
+    hand_in(course, "emil", right)
+
+    printed = run(course, ROOT / "tools" / "repair_submissions.py", ".", NAME)
+    assert re.findall(r"^(\w+): repaired", printed, re.MULTILINE) == ["dora", "emil"]
+    assert f"ada: renamed '{NAME} (1).ipynb'" in printed
+    for command in (["autograde", NAME, "--create"], ["generate_feedback", NAME], ["export"]):
+        run(course, "-m", "nbgrader", *command)
+
+    with open(course / "grades.csv", newline="") as file:
+        graded = {row["student_id"]: (float(row["score"]), float(row["max_score"])) for row in csv.DictReader(file)}
+    told = re.findall(
+        r"^\| (ada|ben|chi|dora|emil) \| .* \| (\d+) \|$", (ROOT / "book" / "teaching.md").read_text(), re.M
+    )
+    assert {student: score for student, (score, _) in graded.items()} == {name: float(marks) for name, marks in told}
+    assert graded["ada"][0] == graded["ada"][1]
+    for student in graded:
+        assert (course / "feedback" / student / NAME / f"{NAME}.html").exists()
+    assert (course / "unrepaired" / "emil" / NAME / f"{NAME}.ipynb").exists()
+
+
+def test_hand_ins_that_cannot_be_graded_are_named(course, tmp_path):
+    shutil.copytree(course / "release", tmp_path / "release")
+    for student, names in {"none": [], "two": ["a", "b"], "broken": [NAME], "good": [NAME]}.items():
+        folder = tmp_path / "submitted" / student / NAME
+        folder.mkdir(parents=True)
+        for name in names:
+            (folder / f"{name}.ipynb").write_text("no notebook")
+    shutil.copy(tmp_path / "release" / NAME / f"{NAME}.ipynb", tmp_path / "submitted" / "good" / NAME)
+    command = [sys.executable, ROOT / "tools" / "repair_submissions.py", str(tmp_path)]
+    done = subprocess.run([*command, NAME], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert re.findall(r"^(\w+): CANNOT BE GRADED", done.stdout, re.MULTILINE) == ["broken", "none", "two"]
+    assert "good: as it should be" in done.stdout
+    missing = subprocess.run([*command, "02_discriminators"], capture_output=True, text=True)
+    assert missing.returncode == 1 and "There is no" in missing.stderr and "02_discriminators.ipynb" in missing.stderr
+
+
+def test_an_assignment_gives_nothing_away(course):
+    text = (course / "release" / NAME / f"{NAME}.ipynb").read_text()
+    assert f"SEED = {SEED}" in text
+    for forbidden in ("SOLUTION", "<summary>Why", "**Expected.**", "solutions", "](../"):
+        assert forbidden not in text
+    assert all(not cell.get("outputs") for cell in read(course, "release").cells)
+    assert (course / ".gitignore").read_text() == "*\n"
+
+
+def test_the_released_cells_are_those_of_the_student_copy(course):
+    copies = {cell.id: cell for cell in nbformat.read(ROOT / "notebooks" / "exercises" / f"{NAME}.ipynb", 4).cells}
+    released = read(course, "release").cells
+    assert [cell.id for cell in released] == list(copies)
+    for cell in released:
+        if cell.cell_type == "code":
+            assert cell.source.replace(f"SEED = {SEED}", "SEED = 0") == copies[cell.id].source
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--seed", "-1"], "--seed must be an int in [0, 99999]. Got -1 instead."),
+        (["--output", "."], "exists already. Move it away"),
+        (["11_quantum"], "there are no exercises 11_quantum. There are: 00_gan_primer"),
+    ],
+)
+def test_bad_arguments_of_make_assignment_are_named(tmp_path, arguments, message):
+    command = [sys.executable, ROOT / "tools" / "make_assignment.py", *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2 and message in done.stderr
+    assert not list(tmp_path.iterdir())
