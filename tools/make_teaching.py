@@ -79,15 +79,11 @@ def time_table():
     """Return the table of measured times."""
     with open(ROOT / "benchmarks" / "book.csv", newline="") as file:
         measured = {row["what"]: row for row in csv.DictReader(file)}
-    rows = [
-        "| chapter | exercises, minutes of work | chapter, full run | chapter, FAST | exercises, FAST |",
-        "|---|---|---|---|---|",
-    ]
+    rows = ["| chapter | exercises, minutes of work | chapter, FAST | exercises, FAST |", "|---|---|---|---|"]
     for name in exercise_names():
         work = sum(int(exercise["minutes"]) for exercise in describe(name)[1].values())
         cells = [str(int(name[:2])), str(work)]
-        for what in (f"{name}, full", name, f"solutions/{name}"):
-            cells.append(f"{float(measured[what]['seconds']):.0f} s" if what in measured else "not measured")
+        cells += [f"{float(measured[what]['seconds']):.0f} s" for what in (name, f"solutions/{name}")]
         rows.append("| " + " | ".join(cells) + " |")
     hardware = sorted({row["hardware"] for row in measured.values()})
     return "\n".join(rows) + f"\n\nMeasured on: {', '.join(hardware)}."
