@@ -99,6 +99,9 @@ def main():
         text=True,
     ).stdout.split()
     paths = [path for path in listed if re.fullmatch(r"notebooks/(solutions/)?0\w+\.ipynb", path)]
+    unknown = [name for name in sys.argv[1:] if not any(name in path for path in paths)]
+    if unknown:
+        sys.exit(f"No notebook of the last commit has {', '.join(unknown)} in its path. There are: {', '.join(paths)}.")
     paths = [path for path in paths if not sys.argv[1:] or any(name in path for name in sys.argv[1:])]
     tasks = [(path, read_from(clone, path), 1) for path in paths]
     for path, text, _ in list(tasks):
