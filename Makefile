@@ -5,14 +5,14 @@ BIN := .venv/bin
 READY := .venv/ready
 BENCH := .venv-bench/bin
 BENCH_READY := .venv-bench/ready
-CHAPTERS := $(sort $(wildcard notebooks/0*.ipynb))
-CHAPTER ?= 0*
+CHAPTERS := $(sort $(wildcard notebooks/*.ipynb))
+CHAPTER ?= *
 SEED ?= 0
 COURSE ?= assignment
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-colab notebooks exercises assignment pages train results figures bench repository clean
+.PHONY: help book test test-all test-colab notebooks exercises assignment pages train results first bench repository clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,11 +36,15 @@ book: $(READY)  ## build the book from the stored outputs into _build/html
 	$(BIN)/jupyter-book build . -W -n --keep-going
 	@echo "The book is at $(CURDIR)/_build/html/index.html"
 
-test: $(READY)  ## check the code, test the package and the book, execute every chapter in FAST mode
+test: $(READY)  ## check the code, test the package and the book, execute every chapter in FAST mode (five minutes)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 	SGAN_FAST=1 $(BIN)/python -m pytest -c tools/nbval.ini --rootdir=. -p no:cacheprovider -n 2 --dist loadscope $(CHAPTERS)
+
+test-all: test  ## the same, and what takes longer: grading with nbgrader, a cluster, other seeds, every solution
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
+	SGAN_FAST=1 $(BIN)/python -m pytest -c tools/nbval.ini --rootdir=. -p no:cacheprovider -n 2 --dist loadscope notebooks/solutions
 
 test-colab: $(READY)  ## run every chapter and every exercise as Colab would (needs a network; about 20 minutes)
 	$(BIN)/python tools/test_colab.py
@@ -51,18 +55,15 @@ notebooks: $(READY)  ## execute chapters and their solutions in full, in place (
 		env -u SGAN_FAST IPYTHONDIR=$(CURDIR)/tools/ipython $(BIN)/jupyter execute --inplace $$notebook || exit 1; \
 		$(BIN)/python tools/clean_notebook.py $$notebook; \
 	done
-	$(BIN)/python tools/make_exercises.py
-
-exercises: $(READY)  ## make the student copies in notebooks/exercises from notebooks/solutions
-	$(BIN)/python tools/make_exercises.py
+	$(BIN)/python tools/make_pages.py
 
 assignment: $(READY)  ## make a course folder for nbgrader: make assignment SEED=2027 COURSE=folder (CHAPTER=02_discriminators)
-	$(BIN)/python tools/make_assignment.py --seed $(SEED) --output $(COURSE) $(filter-out 0*,$(CHAPTER))
+	$(BIN)/python tools/make_assignment.py --seed $(SEED) --output $(COURSE) $(filter-out *,$(CHAPTER))
 
-pages: $(READY)  ## regenerate what is generated in book/ and README.md: tables, links, the one-page program
-	$(BIN)/python tools/make_full_code.py
-	$(BIN)/python tools/make_tables.py
-	$(BIN)/python tools/make_teaching.py
+pages: $(READY)  ## write what is generated: student copies, tables, links, contents, the one-page program
+	$(BIN)/python tools/make_pages.py
+
+exercises: pages  ## the same: the student copies are among it
 
 train: $(READY)  ## train the book's SGAN into runs/first; after Ctrl-C the same command goes on
 	$(BIN)/python -m sgan_helpers train --output runs/first $(if $(wildcard runs/first/checkpoint-*),--resume)
@@ -70,15 +71,14 @@ train: $(READY)  ## train the book's SGAN into runs/first; after Ctrl-C the same
 results: $(READY)  ## run what is missing of the recorded grid (hours on two cores; can be stopped and resumed)
 	$(BIN)/python tools/record_results.py
 
-figures: $(READY)  ## draw the picture of the intro, and keep chapter 5's weights, from the run of `make train`
-	$(BIN)/python tools/make_figures.py
+first: train  ## train the first run, draw the picture of the intro from it, and keep its classifier for chapter 5
+	$(BIN)/python tools/record_results.py --first
 
 bench: $(BENCH_READY)  ## time the SGAN's step beside Keras, JAX and PyTorch (ten minutes on an otherwise idle machine)
 	$(BENCH)/python benchmarks/compare_steps.py
 
 repository: $(READY)  ## write the repository's name into every link: make repository REPO=owner/name
-	$(BIN)/python tools/set_repository.py $(REPO)
-	$(BIN)/python tools/make_teaching.py
+	$(BIN)/python tools/make_pages.py --repository "$(REPO)"
 
 clean:  ## remove what was built, but not the environment
 	rm -rf _build .pytest_cache .ruff_cache

@@ -26,7 +26,9 @@ from implementations import matrix_product
 from operations import count_iteration, weighted_layers
 
 from sgan_helpers import load_mnist, plotting, split_labeled
-from sgan_helpers.training import DEFAULTS, build_model, hardware
+from sgan_helpers.methods import METHODS
+from sgan_helpers.methods.build import build_model
+from sgan_helpers.run_folder import hardware
 
 THREADS = len(os.sched_getaffinity(0))
 HERE = pathlib.Path(__file__).parent
@@ -56,8 +58,8 @@ class Worker:
             "epsilon": epsilon,
             "batch_size": batch_size,
             "threads": threads,
-            "learning_rate": DEFAULTS["learning_rate"],
-            "beta_1": DEFAULTS["beta_1"],
+            "learning_rate": METHODS["sgan"].defaults["learning_rate"],
+            "beta_1": METHODS["sgan"].defaults["beta_1"],
         }
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         self.name = name
@@ -210,7 +212,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=count_of, default=9, help="turns of each implementation (default 9)")
     parser.add_argument("--iterations", type=count_of, default=100, help="iterations in a turn (default 100)")
-    parser.add_argument("--batch-size", type=count_of, default=DEFAULTS["batch_size"])
+    parser.add_argument("--batch-size", type=count_of, default=100)
     parser.add_argument("--threads", type=count_of, default=THREADS)
     parser.add_argument("--output", type=pathlib.Path, default=HERE, help="folder of steps.csv, steps.md, steps.svg")
     parser.add_argument("-v", action="store_true", help="show what the workers print")

@@ -21,7 +21,8 @@ from common import count_of, write_rows
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 from sgan_helpers import batch_stream, build_model, load_mnist, split_labeled
-from sgan_helpers.training import STEPS_PER_EXECUTION, hardware
+from sgan_helpers.run_folder import hardware
+from sgan_helpers.training import STEPS_PER_EXECUTION
 
 HERE = pathlib.Path(__file__).parent
 KINDS = {  # how an operation's name begins -> what it is for; oneDNN's names begin with one of PREFIXES

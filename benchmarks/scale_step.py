@@ -19,7 +19,7 @@ from compare_steps import HERE, THREADS, Worker, write_start
 
 from sgan_helpers import plotting
 from sgan_helpers.methods import METHODS
-from sgan_helpers.training import hardware
+from sgan_helpers.run_folder import hardware
 
 USUAL = {"method": "sgan", "batch_size": 100, "width": 1, "labels_per_class": 100, "threads": THREADS}
 GRID = {
@@ -27,7 +27,7 @@ GRID = {
     "width": (1, 2, 4),
     "labels_per_class": (2, 10, 100, 1000),
     "threads": tuple(range(1, THREADS + 1)),
-    "method": METHODS,
+    "method": tuple(METHODS),
 }
 QUESTIONS = {
     "batch_size": "images in a batch",
@@ -87,7 +87,7 @@ def as_table(rows):
     ]
     for name, values in GRID.items():
         usual = times[name, str(USUAL[name])]
-        for value in values:
+        for value in (value for value in values if (name, str(value)) in times):
             found = times[name, str(value)]
             ratio = statistics.median(one / other for one, other in zip(found, usual, strict=True))
             of_setting = [row for row in rows if (row["varied"], str(row["value"])) == (name, str(value))]

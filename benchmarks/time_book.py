@@ -18,14 +18,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from common import write_rows
 
-from sgan_helpers.training import hardware
+from sgan_helpers.run_folder import hardware
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent
 NOTEBOOKS = {
     str(path.relative_to(ROOT / "notebooks").with_suffix("")): path
     for folder in ("", "solutions/")
-    for path in sorted((ROOT / "notebooks").glob(f"{folder}0*.ipynb"))
+    for path in sorted((ROOT / "notebooks").glob(f"{folder}*.ipynb"))
 }
 FULL = {f"{name}, full": path for name, path in NOTEBOOKS.items()}
 TARGETS = {f"make {target}": target for target in ("book", "test")}

@@ -15,7 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from common import write_rows
 
 from sgan_helpers import load_mnist, split_labeled, train
-from sgan_helpers.training import hardware
+from sgan_helpers.run_folder import hardware
 
 HERE = pathlib.Path(__file__).parent
 WANTED, LABELS_PER_CLASS, EVERY = 0.948, 100, 100

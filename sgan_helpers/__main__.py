@@ -4,7 +4,9 @@ import argparse
 import json
 import pathlib
 import sys
+from dataclasses import replace
 
+from sgan_helpers.checks import check_backend
 from sgan_helpers.methods import METHODS
 
 EPILOG = """examples:
@@ -19,17 +21,22 @@ EPILOG = """examples:
 DATA_HELP = "auto, full, sample, or the path of an mnist.npz"
 
 
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Options with their defaults, and the list of methods as it is written."""
+
+
 def main(arguments=None):
     """Run one command. Returns the exit status: 0 done, 1 an error that is explained, 130 stopped by Ctrl-C."""
     options = build_parser().parse_args(arguments)
     try:
+        check_backend()
         options.command(options)
     except KeyboardInterrupt as stop:
         print(str(stop) or "Stopped.", file=sys.stderr)
         if "output" in options and any(pathlib.Path(options.output).glob("checkpoint-*.npz")):
             print("Go on with the same command and --resume.", file=sys.stderr)
         return 130
-    except (ValueError, TypeError, OSError, FloatingPointError, RuntimeError, ModuleNotFoundError) as error:
+    except (ValueError, TypeError, OSError, FloatingPointError, RuntimeError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
@@ -44,23 +51,18 @@ def build_parser():
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    method_help = "methods:\n" + "\n".join(f"  {name:18s} {method.help}" for name, method in METHODS.items())
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     train = commands.add_parser(
         "train",
         help="train a classifier and keep everything in a run folder",
-        description="Train a classifier, test it as it learns and keep everything in a run folder: "
+        description="Train a classifier, test it as it learns and keep everything in a run folder:\n"
         "summary.json, history.csv, losses.csv, the final weights, the generated digits and pictures of them.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        epilog=method_help,
+        formatter_class=HelpFormatter,
     )
-    train.add_argument(
-        "--method",
-        choices=METHODS,
-        default="sgan",
-        help="sgan uses the unlabelled images too; supervised is the same network with the labelled ones alone; "
-        "supervised-tuned also distorts them and averages the weights; pseudo-labels is the most accurate with few "
-        "labels; feature-matching adds a GAN to it, and the three before pseudo-labels take it apart",
-    )
+    train.add_argument("--method", choices=METHODS, default="sgan", metavar="METHOD", help="one of those below")
     train.add_argument("--labels-per-class", type=int, default=100, metavar="N", help="labelled images of each digit")
     train.add_argument("--seed", type=int, default=0, help="of the initial weights, the batches and the noise")
     train.add_argument("--split-seed", type=int, default=None, help="which images are labelled; None: as --seed")
@@ -79,9 +81,17 @@ def build_parser():
         description="Run every combination of method, number of labels and seed that is not recorded yet. Each "
         "finished run becomes a row of the CSV. Stopped by Ctrl-C, or by a crash, the same command goes on where it "
         "was. With --scheduler the runs are spread over the workers of a Dask cluster.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        epilog=method_help,
+        formatter_class=HelpFormatter,
     )
-    sweep.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS[:3], help="methods to compare")
+    sweep.add_argument(
+        "--methods",
+        nargs="+",
+        choices=METHODS,
+        default=["supervised", "supervised-tuned", "sgan"],
+        metavar="METHOD",
+        help="methods to compare, of those below",
+    )
     sweep.add_argument(
         "--labels-per-class", nargs="+", type=int, default=[10], metavar="N", help="labelled images of each digit"
     )
@@ -120,12 +130,14 @@ def build_parser():
 
 def train_command(options):
     """Train, and draw the run's pictures."""
-    from sgan_helpers.data import load_mnist, split_labeled
+    from sgan_helpers.data import split_labeled
+    from sgan_helpers.mnist import load_mnist
     from sgan_helpers.training import train
 
     split_seed = options.seed if options.split_seed is None else options.split_seed
     mnist = load_mnist(options.data)
     split = split_labeled(mnist.train_images, mnist.train_labels, options.labels_per_class, seed=split_seed)
+    mnist = replace(mnist, train_images=None)  # the split holds them: one copy is enough while training
     print(
         f"{options.method} on {len(split.labeled_labels):,} labelled and {len(split.unlabeled_images):,} unlabelled "
         f"images, {options.iterations:,} iterations, into {options.output}"
@@ -156,7 +168,8 @@ def sweep_command(options):
 
     matplotlib.use("Agg")
     from sgan_helpers import plotting
-    from sgan_helpers.experiments import paired_difference, sweep
+    from sgan_helpers.results import paired_difference
+    from sgan_helpers.sweep import sweep
 
     try:
         results = sweep(
@@ -206,9 +219,10 @@ def draw_pictures(run):
 
 def evaluate_command(options):
     """Test a saved classifier and print its metrics."""
-    from sgan_helpers.data import load_mnist
+    from sgan_helpers.methods.build import build_model
     from sgan_helpers.metrics import evaluate_logits
-    from sgan_helpers.training import build_model, predict_logits
+    from sgan_helpers.mnist import load_mnist
+    from sgan_helpers.networks import predict_logits
 
     folder = pathlib.Path(options.run)
     summary_path = folder / "summary.json"
@@ -244,7 +258,7 @@ def data_command(options):
     """Print what the chosen MNIST holds."""
     import numpy as np
 
-    from sgan_helpers.data import load_mnist
+    from sgan_helpers.mnist import load_mnist
 
     mnist = load_mnist(options.data)
     print(f"source: {mnist.source}, verified by SHA-256" if mnist.source == "full" else f"source: {mnist.source}")

@@ -1,5 +1,6 @@
 """Save and restore all of a run's state as one checksummed `.npz` of arrays, atomically."""
 
+import csv
 import hashlib
 import io
 import os
@@ -18,6 +19,23 @@ def write_atomically(path, content):
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
+
+
+def write_csv(path, rows, columns=None):
+    """Write rows, a list of dicts, as a CSV file, atomically; no rows without `columns` write nothing.
+
+    Args:
+        path: path of the file.
+        rows: list of dicts with the same keys.
+        columns: sequence of those keys, in the order of the file; None means that of the first row.
+    """
+    if columns is None and not rows:
+        return
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, fieldnames=list(rows[0]) if columns is None else columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path, buffer.getvalue().encode())
 
 
 def model_state(model):

@@ -1,7 +1,10 @@
 """Checks of arguments: every error names the parameter, what is allowed and what was given."""
 
 import functools
+import json
 import os
+import pathlib
+import sys
 
 import numpy as np
 
@@ -32,18 +35,41 @@ def check_int(function, name, value, low, high=None):
     raise _wrong(function, name, allowed, value, type_error=not is_int)
 
 
-def check_number(function, name, value, low, high):
-    """Raise unless `value` is a finite real number in the open interval (low, high)."""
+def check_number(function, name, value, low, high, includes_low=False):
+    """Raise unless `value` is a finite real number in the open interval (low, high), or in [low, high)."""
     is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    if is_number and low < value < high:
+    if is_number and (low < value < high or (includes_low and value == low)):
         return
-    raise _wrong(function, name, f"a number in ({low}, {high})", value, type_error=not is_number)
+    interval = f"{'[' if includes_low else '('}{low}, {high})"
+    raise _wrong(function, name, f"a number in {interval}", value, type_error=not is_number)
 
 
-def check_bool(function, name, value):
-    """Raise unless `value` is True or False."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise _wrong(function, name, "True or False", value, type_error=True)
+def check_amounts(function, name, value, example):
+    """Raise unless `value` is a dict with the keys of the dict `example` and finite numbers of at least 0."""
+    if not isinstance(value, dict) or value.keys() != example.keys():
+        keys = ", ".join(map(repr, example))
+        raise _wrong(function, name, f"a dict with the keys {keys}", value, type_error=not isinstance(value, dict))
+    for key, amount in value.items():
+        check_number(function, f"{name}[{key!r}]", amount, 0, float("inf"), includes_low=True)
+
+
+def check_backend():
+    """Raise unless Keras runs on TensorFlow, or will once it is imported."""
+    if "keras" in sys.modules:
+        backend, where = sys.modules["keras"].config.backend(), "Keras was imported with"
+    elif "KERAS_BACKEND" in os.environ:
+        backend, where = os.environ["KERAS_BACKEND"], "the environment variable KERAS_BACKEND says"
+    else:
+        home = pathlib.Path(os.environ.get("KERAS_HOME", pathlib.Path.home() / ".keras"))
+        try:
+            backend, where = json.loads((home / "keras.json").read_text())["backend"], f"{home / 'keras.json'} says"
+        except (OSError, ValueError, KeyError, TypeError):
+            return  # Without one, or with one that Keras cannot read either, the backend is TensorFlow.
+    if backend != "tensorflow":
+        raise ImportError(
+            f"sgan_helpers needs Keras on TensorFlow, but {where} {backend!r}. "
+            "Set the environment variable KERAS_BACKEND=tensorflow, and start Python again."
+        )
 
 
 def check_resume(function, name, value):

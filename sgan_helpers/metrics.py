@@ -4,8 +4,6 @@ import numpy as np
 from scipy.special import log_softmax
 from sklearn.metrics import accuracy_score, confusion_matrix
 
-from sgan_helpers.checks import check_int
-
 
 def evaluate_logits(logits, labels):
     """Compute every metric of the book from the logits of one set of images.
@@ -49,12 +47,8 @@ def expected_calibration_error(probabilities, labels, bins=15):
     Returns:
         float in [0, 1]; 0 is perfectly calibrated.
 
-    Raises:
-        TypeError, ValueError: `bins` is not an int of at least 1.
-
     Source: Guo et al. (2017), "On Calibration of Modern Neural Networks", equation 3.
     """
-    check_int("expected_calibration_error", "bins", bins, 1)
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == labels
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)

@@ -1,11 +1,34 @@
-"""The networks: a trunk with two discriminators on top of it, a discriminator that shows its features, a generator."""
+"""The networks: a trunk with two discriminators on it, a discriminator with features, a generator; and their logits."""
+
+import contextlib
 
 import keras
+import numpy as np
 from keras import layers
 
-from sgan_helpers.checks import check_int, plain_ints
+from sgan_helpers.checks import check_images, check_int, check_type, plain_ints
 
 
+@contextlib.contextmanager
+def keras_defaults():
+    """Run with the settings that Keras is shipped with, and put back those that a file or another program has made.
+
+    A `~/.keras/keras.json` that somebody has left behind, or a global precision, would change every layer: the order of
+    its axes, the type of its weights. As a decorator, for a function that builds networks or trains them.
+    """
+    config = keras.config
+    found = config.image_data_format(), config.floatx(), config.dtype_policy(), config.epsilon()
+    apply = config.set_image_data_format, config.set_floatx, config.set_dtype_policy, config.set_epsilon
+    try:
+        for setting, value in zip(apply, ("channels_last", "float32", "float32", 1e-7), strict=True):
+            setting(value)
+        yield
+    finally:
+        for setting, value in zip(apply, found, strict=True):
+            setting(value)
+
+
+@keras_defaults()
 def build_trunk():
     """Build the layers that both discriminators share: images (batch, 28, 28, 1) to features (batch, 1024).
 
@@ -32,6 +55,7 @@ def build_trunk():
     )
 
 
+@keras_defaults()
 @plain_ints
 def build_discriminators(num_classes=10):
     """Build the class discriminator and the binary discriminator. Every layer but the output is the same object.
@@ -58,6 +82,7 @@ def build_discriminators(num_classes=10):
     return class_discriminator, binary_discriminator
 
 
+@keras_defaults()
 @plain_ints
 def build_feature_discriminator(num_classes=10):
     """Build a class discriminator that also returns its last feature maps, flattened: the features.
@@ -99,6 +124,7 @@ def without_features(feature_discriminator):
     return keras.Model(feature_discriminator.input, feature_discriminator.outputs[0], name="class_discriminator")
 
 
+@keras_defaults()
 @plain_ints
 def build_generator(latent_dim=100, hidden_units=(512, 256, 128)):
     """Build the generator: noise (batch, latent_dim) to images (batch, 28, 28, 1) in [-1, 1].
@@ -124,6 +150,34 @@ def build_generator(latent_dim=100, hidden_units=(512, 256, 128)):
     generator.add(layers.Dense(28 * 28, activation="tanh", name="pixels"))
     generator.add(layers.Reshape((28, 28, 1), name="images"))
     return generator
+
+
+def predict_logits(class_discriminator, images, batch_size=1000):
+    """Compute class logits without dropout: float32 images (N, 28, 28, 1) in [-1, 1] to a float32 array (N, K)."""
+    check_predict_arguments(class_discriminator, images, batch_size)
+    batches = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
+    return np.concatenate([class_discriminator(batch, training=False).numpy() for batch in batches])
+
+
+def describe_layer(layer):
+    """Return the settings of a layer that shape what it computes, and those of the layers inside it."""
+    kept = ("filters", "kernel_size", "strides", "padding", "data_format", "units", "rate", "negative_slope")
+    kept += ("activation", "momentum", "epsilon")
+    config = layer.get_config()
+    described = {"layer": type(layer).__name__, **{name: config[name] for name in kept if name in config}}
+    described["precision"] = [layer.dtype_policy.compute_dtype, layer.dtype_policy.variable_dtype]
+    if "kernel_initializer" in config:
+        described["kernel_initializer"] = config["kernel_initializer"]["class_name"]
+    if hasattr(layer, "layers"):
+        described["layers"] = [describe_layer(inner) for inner in layer.layers]
+    return described
+
+
+def check_predict_arguments(class_discriminator, images, batch_size):
+    """Raise unless the arguments of `predict_logits` are valid."""
+    check_type("predict_logits", "class_discriminator", class_discriminator, keras.Model)
+    check_images("predict_logits", "images", images)
+    check_int("predict_logits", "batch_size", batch_size, 1)
 
 
 def check_generator_sizes(latent_dim, hidden_units):

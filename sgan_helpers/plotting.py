@@ -10,50 +10,20 @@ from PIL import Image
 from sklearn.metrics import ConfusionMatrixDisplay
 
 from sgan_helpers.checks import check_choice, check_int
+from sgan_helpers.methods import METHODS
 
 # Load the backend now: loaded inside a style context, a notebook's backend would lose its settings when that ends.
 plt.draw_if_interactive()
 
 STYLE = str(pathlib.Path(__file__).parent / "sgan.mplstyle")
-# Okabe and Ito's colours, which readers with any kind of colour vision can tell apart.
 COLORS = {
-    "supervised": "#0072B2",
-    "supervised-tuned": "#56B4E9",
-    "sgan": "#E69F00",
-    "pseudo-labels": "#000000",
-    "feature-matching": "#D55E00",
-    "distortions": "#999999",
-    "batch-statistics": "#555555",
-    "real-or-fake": "#F0E442",
-    "feature-matching-alone": "#CC79A7",
+    **{name: method.color for name, method in METHODS.items()},
     "real": "#009E73",
     "generated": "#CC79A7",
 }
-MARKERS = {
-    "supervised": "o",
-    "supervised-tuned": "s",
-    "sgan": "D",
-    "pseudo-labels": "^",
-    "feature-matching": "v",
-    "distortions": "P",
-    "batch-statistics": "*",
-    "real-or-fake": "X",
-    "feature-matching-alone": "<",
-}
-METHOD_NAMES = {
-    "supervised": "supervised, matched",
-    "supervised-tuned": "supervised, tuned",
-    "sgan": "SGAN",
-    "pseudo-labels": "pseudo-labels",
-    "feature-matching": "feature matching",
-    "distortions": "distortions alone",
-    "batch-statistics": "distortions, shared batches",
-    "real-or-fake": "real or fake",
-    "feature-matching-alone": "feature matching alone",
-}
 LOSS_COLORS = {
     "class_loss": "sgan",
-    "consistency_loss": "feature-matching",
+    "consistency_loss": "pseudo-labels+gan",
     "real_loss": "real",
     "fake_loss": "generated",
     "generator_loss": "supervised",
@@ -177,7 +147,7 @@ def plot_accuracy(iterations, accuracies, reference=None):
 
     Args:
         iterations: sequence of ints.
-        accuracies: dict from the name of a method in `COLORS` to a sequence of fractions.
+        accuracies: dict from the name of a method in `METHODS` to a sequence of fractions.
         reference: fraction drawn as a dashed line, or None.
 
     Returns:
@@ -186,8 +156,8 @@ def plot_accuracy(iterations, accuracies, reference=None):
     with plt.style.context(STYLE):
         figure, axis = plt.subplots()
         for name, values in accuracies.items():
-            check_choice("plot_accuracy", "accuracies", name, COLORS)
-            axis.plot(iterations, 100 * np.asarray(values), marker="o", label=name, color=COLORS[name])
+            check_choice("plot_accuracy", "accuracies", name, METHODS)
+            axis.plot(iterations, 100 * np.asarray(values), marker="o", label=METHODS[name].title, color=COLORS[name])
         if reference is not None:
             axis.axhline(100 * reference, color="0.4", linestyle="--", label=f"reference {100 * reference:.1f} %")
         axis.set(xlabel="iteration", ylabel="test accuracy (%)")
@@ -199,7 +169,7 @@ def plot_seeds(accuracies, reference=None):
     """Draw one dot for each run and a bar for each method's mean, so that the spread over seeds is seen.
 
     Args:
-        accuracies: dict from the name of a method in `COLORS` to a sequence of fractions, one a run.
+        accuracies: dict from the name of a method in `METHODS` to a sequence of fractions, one a run.
         reference: fraction drawn as a dashed line, or None.
 
     Returns:
@@ -208,13 +178,17 @@ def plot_seeds(accuracies, reference=None):
     with plt.style.context(STYLE):
         figure, axis = plt.subplots(figsize=(6.4, 2.4))
         for row, (name, values) in enumerate(accuracies.items()):
-            check_choice("plot_seeds", "accuracies", name, COLORS)
+            check_choice("plot_seeds", "accuracies", name, METHODS)
             percent = 100 * np.asarray(values)
             axis.plot(percent, np.full(len(percent), row), "o", color=COLORS[name], alpha=0.8, markersize=8)
             axis.plot([percent.mean()] * 2, [row - 0.25, row + 0.25], color=COLORS[name])
         if reference is not None:
             axis.axvline(100 * reference, color="0.4", linestyle="--")
-        axis.set(xlabel="test accuracy (%)", yticks=range(len(accuracies)), yticklabels=list(accuracies))
+        axis.set(
+            xlabel="test accuracy (%)",
+            yticks=range(len(accuracies)),
+            yticklabels=[METHODS[name].title for name in accuracies],
+        )
         axis.set_ylim(len(accuracies) - 0.5, -0.5)
     return figure
 
@@ -223,7 +197,7 @@ def plot_label_curve(values, ylabel="test error (%)", published=()):
     """Draw a quantity against the number of labels, both logarithmic: each run, and a line through the means.
 
     Args:
-        values: dict from the name of a method in `MARKERS` to a dict from number of labels to a sequence of finite
+        values: dict from the name of a method in `METHODS` to a dict from number of labels to a sequence of finite
             numbers of at least 0, one a run. A zero lies below the axis.
         ylabel: str, the name of the quantity, with its unit.
         published: sequence of (name, number of labels, value) from the literature.
@@ -232,7 +206,7 @@ def plot_label_curve(values, ylabel="test error (%)", published=()):
         The figure.
     """
     for name, runs in values.items():
-        check_choice("plot_label_curve", "values", name, MARKERS)
+        check_choice("plot_label_curve", "values", name, METHODS)
         for labels, numbers in runs.items():
             check_int("plot_label_curve", "values", labels, 1)
             numbers = np.asarray(numbers, np.float64)
@@ -244,9 +218,9 @@ def plot_label_curve(values, ylabel="test error (%)", published=()):
     with plt.style.context(STYLE):
         figure, axis = plt.subplots(figsize=(7.4 if published else 5.4, 4.2))
         for number, (name, runs) in enumerate(values.items()):
-            style = {"color": COLORS[name], "marker": MARKERS[name]}
+            style = {"color": METHODS[name].color, "marker": METHODS[name].marker}
             counts = sorted(runs)
-            axis.plot(counts, [np.mean(runs[count]) for count in counts], label=METHOD_NAMES[name], **style)
+            axis.plot(counts, [np.mean(runs[count]) for count in counts], label=METHODS[name].title, **style)
             aside = 1.06 ** (number - (len(values) - 1) / 2)  # so that the runs of one method do not hide another's
             for count in counts:
                 axis.plot([count * aside] * len(runs[count]), runs[count], linestyle="", alpha=0.4, **style)

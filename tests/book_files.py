@@ -1,15 +1,14 @@
 """What several tests of the book need: where its files are, and how a notebook is read."""
 
 import json
-import pathlib
-import re
 
-ROOT = pathlib.Path(__file__).parents[1]
-CHAPTERS = sorted((ROOT / "notebooks").glob("0*.ipynb"))
-SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb"))
-COPIES = sorted((ROOT / "notebooks" / "exercises").glob("*.ipynb"))
-PAGES = [*sorted((ROOT / "book").glob("*.md")), ROOT / "README.md", ROOT / "results" / "table.md"]
-REPOSITORY = re.search(r"url: https://github\.com/(\S+)", (ROOT / "_config.yml").read_text()).group(1)
+from exercise_files import ROOT, chapter_names, repository_name
+
+CHAPTERS = [ROOT / "notebooks" / f"{name}.ipynb" for name in chapter_names()]
+SOLUTIONS = [ROOT / "notebooks" / "solutions" / path.name for path in CHAPTERS]
+COPIES = [ROOT / "notebooks" / "exercises" / path.name for path in CHAPTERS]
+PAGES = [*sorted((ROOT / "book").glob("*.md")), ROOT / "README.md"]
+REPOSITORY = repository_name()
 
 
 def cells(path, kind=None):

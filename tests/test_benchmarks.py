@@ -9,7 +9,7 @@ import pytest
 from book_files import ROOT
 
 from sgan_helpers import networks
-from sgan_helpers.training import build_model
+from sgan_helpers.methods.build import build_model
 
 
 @pytest.fixture

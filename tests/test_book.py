@@ -1,11 +1,13 @@
 """The book as a book: anatomy of the chapters, stored outputs, links, badges, generated pages."""
 
+import ast
 import json
 import re
 import shutil
 import subprocess
 import sys
 
+import make_pages
 import pytest
 from book_files import CHAPTERS, COPIES, PAGES, REPOSITORY, ROOT, SOLUTIONS, cells, prose, tags
 
@@ -32,12 +34,13 @@ def without_code(markdown):
     return re.sub(r"```.*?```", "", markdown, flags=re.DOTALL)
 
 
-def test_every_chapter_is_in_the_table_of_contents():
-    toc = re.findall(r"file: (\S+)|root: (\S+)", (ROOT / "_toc.yml").read_text())
-    listed = [name for pair in toc for name in pair if name]
+def test_the_table_of_contents_lists_the_files_that_are_there():
+    listed = re.findall(r"(?:file|root): (\S+)", (ROOT / "_toc.yml").read_text())
     notebooks = [f"notebooks/{folder}{p.stem}" for p in CHAPTERS for folder in ("", "exercises/", "solutions/")]
     assert [name for name in listed if name.startswith("notebooks/")] == notebooks
-    assert len(CHAPTERS) == 10
+    assert sorted(CHAPTERS) == CHAPTERS == sorted((ROOT / "notebooks").glob("*.ipynb"))
+    for folder, paths in (("solutions", SOLUTIONS), ("exercises", COPIES)):
+        assert sorted((ROOT / "notebooks" / folder).glob("*.ipynb")) == sorted(paths)
     for name in listed:
         assert (ROOT / f"{name}.md").exists() or (ROOT / f"{name}.ipynb").exists(), name
 
@@ -172,8 +175,8 @@ def test_renaming_the_repository_rewrites_badges_links_and_pages(tmp_path):
             shutil.copy(ROOT / name, tmp_path / name)
     for command in (["init", "-q"], ["add", "-A"]):
         subprocess.run(["git", *command], cwd=tmp_path, check=True)
-    for tool, *arguments in (["set_repository.py", "someone/other-book"], ["make_teaching.py"]):
-        subprocess.run([sys.executable, f"tools/{tool}", *arguments], cwd=tmp_path, check=True, capture_output=True)
+    command = [sys.executable, "tools/make_pages.py", "--repository", "someone/other-book"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
 
     old = re.compile("|".join(re.escape(name) for name in (REPOSITORY, REPOSITORY.replace("/", "%2F"))))
     texts = {path: path.read_text() for path in tmp_path.rglob("*") if path.suffix in (".md", ".ipynb", ".yml", ".cff")}
@@ -185,14 +188,13 @@ def test_renaming_the_repository_rewrites_badges_links_and_pages(tmp_path):
             assert "git+https://github.com/someone/other-book@v" in text
             folder = "notebooks/exercises" if path.parent.name != "notebooks" else "notebooks"
             assert f"/github/someone/other-book/blob/main/{folder}/{path.name}" in text
-    for tool in ("make_exercises.py", "make_teaching.py", "make_tables.py", "make_full_code.py"):
-        subprocess.run([sys.executable, f"tools/{tool}", "--check"], cwd=tmp_path, check=True)
 
 
 @pytest.mark.parametrize("name", ["", "no-slash", "two/many/slashes", "white space/book"])
-def test_a_name_that_is_no_repository_is_refused(name):
-    done = subprocess.run([sys.executable, ROOT / "tools" / "set_repository.py", name], capture_output=True, text=True)
-    assert done.returncode == 1 and "must be given as owner/name" in done.stderr
+def test_a_name_that_is_no_repository_is_refused(monkeypatch, name):
+    monkeypatch.setattr(sys, "argv", ["make_pages.py", "--repository", name])
+    with pytest.raises(SystemExit, match="must be given as owner/name. Got "):
+        make_pages.main()
 
 
 def test_binder_installs_what_the_book_needs():
@@ -201,19 +203,79 @@ def test_binder_installs_what_the_book_needs():
     assert re.fullmatch(r"python-3\.1[123]\n", (ROOT / ".binder" / "runtime.txt").read_text())
 
 
+def imported_modules(source):
+    """Return the modules of the package that a source text imports, anywhere: "data", "methods/sgan", "methods"."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "sgan_helpers":
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name.split(".")[0] == "sgan_helpers"}
+    return {name.removeprefix("sgan_helpers.").replace(".", "/") for name in found if name != "sgan_helpers"}
+
+
 def test_modules_import_only_from_floors_below_their_own():
-    table = re.findall(r"^\| (\d) \| (.*) \|$", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
-    floor = {name: int(number) for number, names in table for name in re.findall(r"`(\w+)`", names)}
-    modules = {path.stem for path in (ROOT / "sgan_helpers").glob("*.py")} - {"__init__"}
-    assert set(floor) == modules
-    for name in modules:
-        text = (ROOT / "sgan_helpers" / f"{name}.py").read_text()
-        imported = re.findall(r"from sgan_helpers\.(\w+) import|from sgan_helpers import (\w+)", text)
-        for other in {part for pair in imported for part in pair if part}:
+    table = re.findall(r"^\| ([\d.]+) \| ([^|]+) \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    floor = {name: float(number) for number, names in table for name in re.findall(r"`([\w/]+)`", names)}
+    package = ROOT / "sgan_helpers"
+    paths = {str(path.relative_to(package).with_suffix("")): path for path in package.rglob("*.py")}
+    paths["methods"] = paths.pop("methods/__init__")
+    outermost = paths.pop("__init__")
+    assert set(floor) == set(paths)
+    assert imported_modules(outermost.read_text()) & set(floor) == {"checks"}
+    for name, path in paths.items():
+        for other in imported_modules(path.read_text()) & set(floor):
             assert floor[other] < floor[name], f"{name} imports {other}"
 
 
-@pytest.mark.parametrize("tool", ["make_full_code.py", "make_tables.py"])
-def test_generated_pages_are_not_stale(tool):
-    done = subprocess.run([sys.executable, ROOT / "tools" / tool, "--check"], capture_output=True, text=True)
+def test_an_import_of_a_higher_floor_is_seen():
+    source = "def late():\n    from sgan_helpers.methods.sgan import SGAN\n    from sgan_helpers import training\n"
+    assert imported_modules(source) >= {"methods/sgan", "training"}
+
+
+def test_generated_files_are_up_to_date():
+    done = subprocess.run([sys.executable, ROOT / "tools" / "make_pages.py", "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-500:]
+
+
+def test_an_eleventh_chapter_is_a_notebook_its_solutions_and_a_line_of_the_table_of_contents(tmp_path):
+    """In a copy of the repository. Its exercises, their catalogue, links and contents are then made, and it is run."""
+    copied = [
+        "notebooks",
+        "tools",
+        "book",
+        "tests/wrong_answers",
+        "sgan_helpers",
+        "results",
+        "benchmarks",
+        "README.md",
+        "_config.yml",
+    ]
+    for name in (*copied, "_toc.yml"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        copy(ROOT / name, tmp_path / name)
+    shutil.copy(CHAPTERS[6], tmp_path / "notebooks" / "10_again.ipynb")
+    solutions = (
+        SOLUTIONS[6].read_text().replace("# Solutions 6: ", "# Solutions 10: ").replace(SOLUTIONS[6].stem, "10_again")
+    )
+    (tmp_path / "notebooks" / "solutions" / "10_again.ipynb").write_text(solutions)
+    contents = (tmp_path / "_toc.yml").read_text()
+    (tmp_path / "_toc.yml").write_text(
+        contents.replace(
+            "      - file: book/results\n", "      - file: notebooks/10_again\n      - file: book/results\n"
+        )
+    )
+    code = "import test_colab; print(test_colab.notebook_paths(['notebooks/10_again.ipynb', 'notebooks/x.ipynb']))"
+    programs = (["make_pages.py"], ["make_pages.py", "--check"], ["-c", code])
+    done = [
+        subprocess.run([sys.executable, *p], cwd=tmp_path / "tools", capture_output=True, text=True) for p in programs
+    ]
+    assert [process.returncode for process in done] == [0, 0, 0], [process.stderr[-500:] for process in done]
+    assert done[2].stdout == "['notebooks/10_again.ipynb']\n"
+    assert cells(tmp_path / "notebooks" / "exercises" / "10_again.ipynb")[0]["source"].startswith("# Exercises 10: ")
+    assert "## Chapter 10: " in (tmp_path / "book" / "exercises.md").read_text()
+    assert "| 10 | [open](" in (tmp_path / "book" / "teaching.md").read_text()
+    assert "| [10. Compare fairly](notebooks/10_again.ipynb) |" in (tmp_path / "README.md").read_text()
+    entry = "notebooks/exercises/10_again\n            title: Exercises 10\n"
+    assert entry in (tmp_path / "_toc.yml").read_text()

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from sgan_helpers import checkpoints, training
+from sgan_helpers import checkpoints
+from sgan_helpers.methods.build import build_model
 
 ARRAYS = {"step": np.array(7), "weights": np.arange(6.0).reshape(2, 3)}
 
@@ -90,15 +91,15 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 
 
 def test_the_state_of_a_model_holds_dropout_seeds_and_optimisers_and_fits_only_its_like():
-    model = training.build_model("sgan", 3, seed=0)
+    model = build_model("sgan", 3, seed=0)
     state = checkpoints.model_state(model)
     assert len(state) == len(model.variables) + sum(len(optimizer.variables) for optimizer in model.optimizers)
     assert len(model.variables) > len(model.weights), "dropout's seed states are missing"
-    other = training.build_model("sgan", 3, seed=0)
+    other = build_model("sgan", 3, seed=0)
     checkpoints.restore_model_state(other, state)
     for name, array in checkpoints.model_state(other).items():
         assert np.array_equal(array, state[name]), name
     with pytest.raises(ValueError, match="do not fit"):
-        checkpoints.restore_model_state(training.build_model("sgan", 4, seed=0), state)
+        checkpoints.restore_model_state(build_model("sgan", 4, seed=0), state)
     with pytest.raises(ValueError, match="do not fit"):
-        checkpoints.restore_model_state(training.build_model("supervised", 3, seed=0), state)
+        checkpoints.restore_model_state(build_model("supervised", 3, seed=0), state)

@@ -11,9 +11,10 @@ import sys
 import keras
 import pytest
 
-from sgan_helpers import data, training
+from sgan_helpers import mnist, training
 from sgan_helpers.__main__ import build_parser, main
 from sgan_helpers.methods import METHODS
+from sgan_helpers.methods.build import build_model
 
 
 def test_help_answers_without_waiting_for_tensorflow():
@@ -32,7 +33,7 @@ def test_the_command_line_knows_every_method_and_no_other(capsys):
     for method in METHODS:
         assert parser.parse_args(["train", "--method", method, "--output", "runs/x"]).method == method
         assert parser.parse_args(["sweep", "--methods", method]).methods == [method]
-        assert keras.Model in type(training.build_model(method, 3, seed=0)).__mro__
+        assert keras.Model in type(build_model(method, 3, seed=0)).__mro__
     for arguments in (["train", "--method", "bad-gan", "--output", "runs/x"], ["sweep", "--methods", "bad-gan"]):
         with pytest.raises(SystemExit):
             parser.parse_args(arguments)
@@ -106,7 +107,7 @@ def test_ctrl_c_before_training_points_to_no_run(monkeypatch, tmp_path, capsys):
     def pressed(source):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(data, "load_mnist", pressed)
+    monkeypatch.setattr(mnist, "load_mnist", pressed)
     assert main(["train", "--output", str(tmp_path)]) == 130
     assert capsys.readouterr().err == "Stopped.\n"
 

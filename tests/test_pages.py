@@ -6,8 +6,9 @@ import runpy
 import numpy as np
 from book_files import ROOT
 
-from sgan_helpers.data import load_mnist, split_labeled
-from sgan_helpers.sgan import SGAN
+from sgan_helpers.data import split_labeled
+from sgan_helpers.methods.sgan import SGAN
+from sgan_helpers.mnist import load_mnist
 from sgan_helpers.training import train
 
 
@@ -22,15 +23,15 @@ def test_the_one_page_program_has_the_losses_of_the_package(tmp_path, capsys):
     mnist = load_mnist("sample")
     images, labels = mnist.test_images[:50], mnist.test_labels[:50]
     program = runpy.run_path(str(script))
-    theirs = program["run"](mnist.train_images, mnist.train_labels, images, labels, iterations=20, report_every=1)
+    theirs = program["run"](mnist.train_images, mnist.train_labels, images, labels, iterations=10, report_every=1)
     split = split_labeled(mnist.train_images, mnist.train_labels, 100, seed=0)
-    ours = train("sgan", split, test_images=images, test_labels=labels, iterations=20, evaluate_every=1, seed=0)
-    assert len(theirs) == len(ours.history) == 20
+    ours = train("sgan", split, test_images=images, test_labels=labels, iterations=10, evaluate_every=1, seed=0)
+    assert len(theirs) == len(ours.history) == 10
     for name in SGAN.loss_names:
         np.testing.assert_allclose(
             [row[name] for row in theirs], [row[name] for row in ours.history], rtol=0, atol=1e-5, err_msg=name
         )
-    assert len({row["class_loss"] for row in theirs}) == 20
+    assert len({row["class_loss"] for row in theirs}) == 10
 
 
 def test_the_example_with_own_data_runs_and_learns(capsys):

@@ -53,7 +53,7 @@ def test_curves_are_those_that_were_given():
     assert "94.8" in axis.lines[2].get_label()
     axis = plotting.plot_seeds({"supervised": [0.9, 0.92], "sgan": [0.93]}, reference=0.948).axes[0]
     assert axis.lines[0].get_xdata().tolist() == pytest.approx([90.0, 92.0])
-    assert [label.get_text() for label in axis.get_yticklabels()] == ["supervised", "sgan"]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["supervised, matched", "SGAN"]
 
 
 def test_the_label_curve_goes_through_the_means_and_shows_every_run():

@@ -1,6 +1,7 @@
 """A sweep runs each cell of its grid once and records it once: here, interrupted, failing, and on a Dask cluster."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -11,13 +12,22 @@ from dataclasses import replace
 
 import psutil
 import pytest
-from test_experiments import SUMMARY
+from test_results import SUMMARY
 
-from sgan_helpers import experiments, training
+from sgan_helpers import data, networks, run_folder, training
+from sgan_helpers import sweep as sweeping
 from sgan_helpers.__main__ import main
-from sgan_helpers.experiments import HISTORY_COLUMNS, append_result, history_path, load_history, load_results, sweep
+from sgan_helpers.methods.build import recipe_of
+from sgan_helpers.results import HISTORY_COLUMNS, append_result, history_path, load_history, load_results
+from sgan_helpers.sweep import sweep
 
 GRID = {"methods": ["supervised"], "labels_per_class": [2], "iterations": 2, "source": "sample"}
+
+
+@pytest.fixture(autouse=True)
+def single_steps(monkeypatch):
+    """Iterations are executed one by one, which compiles in half the time and gives the same bits."""
+    monkeypatch.setattr(training, "STEPS_PER_EXECUTION", 1)
 
 
 def folders(tmp_path):
@@ -106,7 +116,7 @@ def test_a_failed_run_is_named_and_the_others_go_on(tmp_path, trained, monkeypat
 def test_another_recipe_is_another_run_with_a_folder_of_its_own(tmp_path, trained, monkeypatch):
     grid = {**GRID, "seeds": [0], **folders(tmp_path)}
     sweep(**grid)
-    monkeypatch.setattr(training, "RANDOM_SCHEME", 99)
+    monkeypatch.setattr(data, "RANDOM_SCHEME", 99)
     assert len(sweep(**grid)) == 1 and len(trained) == 2
     assert load_results(tmp_path / "rows.csv")["recipe"].nunique() == 2
     assert len(list((tmp_path / "runs").iterdir())) == 2
@@ -114,10 +124,10 @@ def test_another_recipe_is_another_run_with_a_folder_of_its_own(tmp_path, traine
 
 @pytest.mark.parametrize("change", [{"recipe": "another1"}, {"data_source": "full"}])
 def test_where_package_or_data_are_others_nothing_is_trained(tmp_path, trained, change):
-    (name, value), here = *change.items(), {"recipe": experiments._recipe_of("supervised"), "data_source": "sample"}
-    experiment = experiments.Experiment("supervised", 2, 0, 2, **{**here, **change})
+    (name, value), here = *change.items(), {"recipe": recipe_of("supervised"), "data_source": "sample"}
+    experiment = sweeping.Experiment("supervised", 2, 0, 2, **{**here, **change})
     with pytest.raises(ValueError, match=f"wants runs whose {name} is '{value}'.*it would be '{here[name]}'"):
-        experiments.run_experiment(experiment, tmp_path, "sample")
+        sweeping.run_experiment(experiment, tmp_path, "sample")
     assert trained == []
 
 
@@ -149,18 +159,18 @@ def test_sweeps_into_one_table_lose_no_row(tmp_path):
 
 
 def test_ctrl_c_in_the_last_steps_of_a_run_stops_the_sweep(tmp_path, monkeypatch):
-    evaluate = training.predict_logits
+    evaluate = networks.predict_logits
 
     def pressed(*arguments):
         os.kill(os.getpid(), signal.SIGINT)
         return evaluate(*arguments)
 
-    monkeypatch.setattr(training, "predict_logits", pressed)
+    monkeypatch.setattr(run_folder, "predict_logits", pressed)
     grid = {**GRID, "seeds": [0, 1], **folders(tmp_path)}
     with pytest.raises(KeyboardInterrupt, match="is finished"):
         sweep(**grid)
     assert len(list((tmp_path / "runs").glob("*/summary.json"))) == 1
-    monkeypatch.setattr(training, "predict_logits", evaluate)
+    monkeypatch.setattr(run_folder, "predict_logits", evaluate)
     assert len(sweep(**grid)) == 2
 
 
@@ -198,7 +208,7 @@ def test_a_file_that_is_no_table_of_runs_is_left_alone(tmp_path, trained):
 
 
 def test_no_scheduler_at_the_address_is_one_clear_line(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(experiments, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr(sweeping, "CONNECT_SECONDS", 1)
     arguments = ["--data", "sample", "--output", str(tmp_path / "rows.csv"), "--scheduler", "tcp://127.0.0.1:9"]
     assert main(["sweep", *arguments]) == 1
     message = capsys.readouterr().err
@@ -213,22 +223,22 @@ def test_a_cluster_without_dask_is_one_clear_line(tmp_path, capsys, monkeypatch)
 
 
 def test_a_run_in_its_own_process_reports_its_failure_and_its_result(tmp_path):
-    recipe = experiments._recipe_of("supervised")
-    experiment = experiments.Experiment("supervised", 2, 0, 2, recipe, "sample")
+    recipe = recipe_of("supervised")
+    experiment = sweeping.Experiment("supervised", 2, 0, 2, recipe, "sample")
     with pytest.raises(RuntimeError, match="wants runs whose recipe is 'another1'"):
-        experiments.run_in_own_process(replace(experiment, recipe="another1"), tmp_path, "sample")
-    summary, history = experiments.run_in_own_process(experiment, tmp_path, "sample")
-    here, _ = experiments.run_experiment(experiment, tmp_path / "here", "sample")
+        sweeping.run_in_own_process(replace(experiment, recipe="another1"), tmp_path, "sample")
+    summary, history = sweeping.run_in_own_process(experiment, tmp_path, "sample")
+    here, _ = sweeping.run_experiment(experiment, tmp_path / "here", "sample")
     assert summary["test_accuracy"] == here["test_accuracy"] and summary["nll"] == here["nll"]
     assert [row["iteration"] for row in history] == ["2"]
-    again, _ = experiments.run_in_own_process(experiment, tmp_path, "sample")
+    again, _ = sweeping.run_in_own_process(experiment, tmp_path, "sample")
     assert again == summary
 
 
 def test_a_run_in_its_own_process_ends_with_the_process_that_asked_for_it(tmp_path):
-    experiment = experiments.Experiment("supervised", 2, 0, 10**6, experiments._recipe_of("supervised"), "sample")
+    experiment = sweeping.Experiment("supervised", 2, 0, 10**6, recipe_of("supervised"), "sample")
     parent = (
-        "from sgan_helpers.experiments import Experiment, run_in_own_process\n"
+        "from sgan_helpers.sweep import Experiment, run_in_own_process\n"
         f"run_in_own_process({experiment!r}, {str(tmp_path)!r}, 'sample')"
     )
     process = subprocess.Popen([sys.executable, "-c", parent], stderr=subprocess.DEVNULL)
@@ -260,6 +270,30 @@ def test_the_command_prints_the_table_and_draws_the_curve(tmp_path, capsys):
     assert table.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_sweep_on_a_cluster_records_what_finishes_and_names_what_fails(tmp_path, monkeypatch):
+    """A scheduler and a worker in this process; the runs, which have a process of their own each, are made up."""
+    from dask.distributed import Client
+
+    def made_up(experiment, runs_dir, source):
+        if experiment.seed == 1:
+            raise RuntimeError("the worker's disk is full")
+        seeds = {"seed": experiment.seed, "split_seed": experiment.seed}
+        summary = {**SUMMARY, **seeds, "method": experiment.method, "labels": 20, "recipe": experiment.recipe}
+        return {**summary, "iterations": experiment.iterations, "data_source": experiment.data_source}, []
+
+    monkeypatch.setattr(sweeping, "run_in_own_process", made_up)
+    with Client(processes=False, dashboard_address=None, n_workers=1, threads_per_worker=2) as client:
+        address = client.scheduler.address
+        with pytest.raises(
+            RuntimeError, match="supervised, 20 labels, seed 1: RuntimeError: the worker's disk is full"
+        ):
+            sweep(**GRID, seeds=range(4), scheduler=address, **folders(tmp_path))
+        assert sorted(load_results(tmp_path / "rows.csv")["init_seed"]) == [0, 2, 3]
+        monkeypatch.setattr(sweeping, "run_in_own_process", lambda *run: made_up(replace(run[0], seed=1), *run[1:]))
+        assert len(sweep(**GRID, seeds=[0, 2, 3], scheduler=address, **folders(tmp_path))) == 3
+
+
+@pytest.mark.slow
 def test_a_sweep_on_a_cluster_survives_a_killed_worker_and_equals_the_local_one(tmp_path):
     """A scheduler and two workers, each a process of its own; one worker is killed in the middle of a run."""
     scheduler_file = tmp_path / "scheduler.json"
@@ -297,7 +331,7 @@ def test_a_sweep_on_a_cluster_survives_a_killed_worker_and_equals_the_local_one(
         for number in (1, 2):
             log = tmp_path / f"log-{number}.txt"
             wait_until(lambda log=log: "Registered to" in log.read_text(), f"the start of worker {number}")
-        address = experiments.json.loads(scheduler_file.read_text())["address"]
+        address = json.loads(scheduler_file.read_text())["address"]
         client = start("sgan_helpers", "sweep", *grid, "--output", str(tmp_path / "rows.csv"), "--scheduler", address)
         wait_until(lambda: len(started_runs()) == 2, "two runs at a time")
         lost = started_runs()

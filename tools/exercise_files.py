@@ -1,4 +1,4 @@
-"""What the exercise tools share: where the exercises are, and how a student copy is made with nbgrader's preprocessors.
+"""What the tools share: the list of chapters, where their files are, and how a student copy is made with nbgrader.
 
 A notebook in notebooks/solutions/ is the one source of a chapter's exercises. Its cells have roles:
 
@@ -14,6 +14,7 @@ import pathlib
 import re
 
 import nbformat
+import yaml
 from traitlets.config import Config
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -24,9 +25,22 @@ FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}  # in Colab, a
 STUB = "# Your answer here.\nraise NotImplementedError"
 
 
-def exercise_names():
-    """Return the names of the chapters that have exercises, in order."""
-    return sorted(path.stem for path in SOLUTIONS.glob("*.ipynb"))
+def chapter_names(root=ROOT):
+    """Return the names of the chapters, in the order of the table of contents: "00_gan_primer", "01_data_split", …"""
+    contents = yaml.safe_load((root / "_toc.yml").read_text())
+    files = [entry["file"] for part in contents["parts"] for entry in part["chapters"]]
+    return [file.removeprefix("notebooks/") for file in files if file.startswith("notebooks/")]
+
+
+def number_of(name):
+    """Return the number of a chapter: 4 of "04_training", 10 of "10_few_labels"."""
+    return int(name.split("_")[0])
+
+
+def repository_name():
+    """Return "owner/name" of the repository as it stands in _config.yml."""
+    config = (ROOT / "_config.yml").read_text()
+    return re.search(r"url: https://github\.com/([\w.-]+/[\w.-]+)", config).group(1)
 
 
 def nbgrader_settings():
@@ -42,7 +56,7 @@ def source_for_students(solutions):
     number = ""
     for cell in notebook.cells:
         marks = cell.metadata.get("nbgrader", {})
-        if heading := re.match(r"## (\d)\. ", cell.source):
+        if heading := re.match(r"## (\d+)\. ", cell.source):
             number = heading.group(1)
         if marks.get("solution"):
             del cell.metadata["tags"]  # In the book, answers are folded, and the place for one is not.

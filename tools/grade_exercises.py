@@ -17,7 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("SGAN_FAST", "1")
 os.environ["MPLBACKEND"] = "agg"
 
-from exercise_files import COPIES, ROOT, SOLUTIONS, assignment_source, exercise_names, read
+from exercise_files import COPIES, ROOT, SOLUTIONS, assignment_source, chapter_names, read
 
 WRONG_ANSWERS = ROOT / "tests" / "wrong_answers"
 
@@ -120,11 +120,11 @@ def print_table(rows):
 def main():
     """Grade the chapters that are named, or all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("chapters", nargs="*", choices=[*exercise_names(), []], default=[])
+    parser.add_argument("chapters", nargs="*", choices=[*chapter_names(), []], default=[])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    for name in arguments.chapters or exercise_names():
+    for name in arguments.chapters or chapter_names():
         rows = grade_chapter(name, arguments.seed)
         print(json.dumps(rows)) if arguments.json else print_table(rows)
 

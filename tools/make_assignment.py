@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 import nbformat
-from exercise_files import ROOT, SOLUTIONS, STUB, assignment_source, exercise_names, read
+from exercise_files import ROOT, SOLUTIONS, STUB, assignment_source, chapter_names, read
 
 CONFIGURATION = """import os
 import pathlib
@@ -60,14 +60,14 @@ def main():
     arguments = parser.parse_args()
     if not 0 <= arguments.seed <= 99_999:
         parser.error(f"--seed must be an int in [0, 99999]. Got {arguments.seed} instead.")
-    unknown = set(arguments.names) - set(exercise_names())
+    unknown = set(arguments.names) - set(chapter_names())
     if unknown:
-        parser.error(f"there are no exercises {', '.join(sorted(unknown))}. There are: {', '.join(exercise_names())}.")
+        parser.error(f"there are no exercises {', '.join(sorted(unknown))}. There are: {', '.join(chapter_names())}.")
     if arguments.output.exists():
         parser.error(f"{arguments.output} exists already. Move it away, or name another folder: COURSE=… (--output).")
     with tempfile.TemporaryDirectory() as temporary:  # A folder that could not be finished is not left behind.
         made = pathlib.Path(temporary) / "course"
-        make_course(made, arguments.names or exercise_names(), arguments.seed)
+        make_course(made, arguments.names or chapter_names(), arguments.seed)
         shutil.copytree(made, arguments.output)
     print(f"The course is in {arguments.output}: give release/ to the students, keep source/ to yourself.")
     if arguments.seed == 0:

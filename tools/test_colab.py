@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 
-from set_repository import ROOT, current_name
+from exercise_files import ROOT, chapter_names, repository_name
 
 HOME = ROOT / ".colab"
 PYTHON = HOME / "venv" / "bin" / "python"
@@ -56,7 +56,7 @@ def environment_of(clone):
     for path, text in {**{stand_in / name: text for name, text in STAND_IN.items()}, start_up: START_UP}.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    address = "https://github.com/" + current_name((ROOT / "_config.yml").read_text())
+    address = "https://github.com/" + repository_name()
     redirect = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{clone}.insteadOf", "GIT_CONFIG_VALUE_0": address}
     return {**os.environ, **redirect, "PYTHONPATH": str(stand_in), "IPYTHONDIR": str(ipython), "SGAN_FAST": "1"}
 
@@ -86,6 +86,12 @@ def read_from(clone, path):
     ).stdout
 
 
+def notebook_paths(listed):
+    """Return the chapters and the solutions among some paths of the repository."""
+    wanted = [f"notebooks/{folder}{name}.ipynb" for folder in ("", "solutions/") for name in chapter_names()]
+    return [path for path in wanted if path in listed]
+
+
 def main():
     """Run the notebooks that are named, or all, and count."""
     HOME.mkdir(exist_ok=True)
@@ -98,7 +104,7 @@ def main():
         capture_output=True,
         text=True,
     ).stdout.split()
-    paths = [path for path in listed if re.fullmatch(r"notebooks/(solutions/)?0\w+\.ipynb", path)]
+    paths = notebook_paths(listed)
     unknown = [name for name in sys.argv[1:] if not any(name in path for path in paths)]
     if unknown:
         sys.exit(f"No notebook of the last commit has {', '.join(unknown)} in its path. There are: {', '.join(paths)}.")

@@ -5,7 +5,8 @@ import numpy as np
 import tensorflow as tf
 from operations import weighted_layers
 
-from sgan_helpers import LabeledSplit, batch_stream, build_model, sgan
+from sgan_helpers import LabeledSplit, batch_stream, build_model
+from sgan_helpers.methods import sgan
 from sgan_helpers.training import STEPS_PER_EXECUTION
 
 
@@ -27,12 +28,8 @@ class Implementation:
             optimizer.epsilon = settings["epsilon"]
         self.compile()
         nothing = np.zeros(0, np.int64)
-        images = (
-            tf.constant(data["labeled_images"]),
-            tf.constant(data["labels"]),
-            tf.constant(data["unlabeled_images"]),
-        )
-        self.split = LabeledSplit(*images, nothing, nothing)
+        arrays = (data[name] for name in ("labeled_images", "labels", "unlabeled_images"))
+        self.split = LabeledSplit(*arrays, nothing, nothing)
 
     def compile(self):
         """Compile as `training.train` does."""

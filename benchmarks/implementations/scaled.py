@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from implementations import ours
 
-from sgan_helpers import build_model, load_mnist, networks, split_labeled
+from sgan_helpers import build_generator, build_model, build_trunk, load_mnist, split_labeled
 
 
 class Implementation(ours.Implementation):
@@ -16,10 +16,21 @@ class Implementation(ours.Implementation):
         mnist = load_mnist()
         self.split = split_labeled(mnist.train_images, mnist.train_labels, settings["labels_per_class"], seed=0)
         keras.utils.set_random_seed(0)
-        trunk = wider(networks.build_trunk(), settings["width"])
-        networks.build_trunk = lambda: trunk
-        self.model = build_model(settings["method"], seed=0)
+        networks = None if settings["width"] == 1 else wider_sgan(settings["width"])
+        self.model = build_model(settings["method"], seed=0, networks=networks)
         self.compile()
+
+
+def wider_sgan(width):
+    """Return a function that builds the networks of the SGAN on a wider trunk."""
+
+    def build(num_classes):
+        images = keras.Input((28, 28, 1))
+        features = wider(build_trunk(), width)(images)
+        outputs = [keras.layers.Dense(units)(features) for units in (num_classes, 1)]
+        return (*(keras.Model(images, output) for output in outputs), build_generator())
+
+    return build
 
 
 def wider(trunk, width):

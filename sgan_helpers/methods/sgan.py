@@ -7,24 +7,10 @@ import keras
 import tensorflow as tf
 
 from sgan_helpers.checks import check_int, check_number, check_type
-from sgan_helpers.data import MAX_SEED, random_seed_pair
-from sgan_helpers.losses import LossTracker, class_loss, fake_loss, generator_loss, real_loss
-
-
-def draw_noise(seed, stream, step, batch_size, latent_dim):
-    """Draw the noise of one update, a function of seed, stream and step alone.
-
-    Args:
-        seed: int in [0, 2**31 - 1], the run's seed.
-        stream: "fake_noise" or "generator_noise", the name of the update that uses it.
-        step: int64 scalar tensor, the iteration, from 0.
-        batch_size: int, the number of noise vectors.
-        latent_dim: int, the length of one.
-
-    Returns:
-        float32 tensor (batch_size, latent_dim), standard normal.
-    """
-    return tf.random.stateless_normal((batch_size, latent_dim), random_seed_pair(seed, stream, step))
+from sgan_helpers.data import MAX_SEED, draw_noise
+from sgan_helpers.losses import class_loss, fake_loss, generator_loss, real_loss
+from sgan_helpers.methods.base import MethodModel
+from sgan_helpers.networks import build_discriminators, build_generator
 
 
 def update_class_discriminator(class_discriminator, optimizer, images, labels):
@@ -72,7 +58,7 @@ def update_generator(generator, optimizer, binary_discriminator, noise):
     return loss
 
 
-class SGAN(keras.Model):
+class SGAN(MethodModel):
     """Two discriminators on one trunk and a generator, trained together.
 
     Args:
@@ -81,7 +67,7 @@ class SGAN(keras.Model):
         generator: `keras.Model`, noise (batch, latent_dim) to images.
         seed: int in [0, 2**31 - 1], the seed of the noise.
         learning_rate: float above 0, of all three Adam optimisers.
-        beta_1: float in (0, 1), Adam's decay rate of the first moment.
+        beta_1: float in [0, 1), Adam's decay rate of the first moment.
 
     Raises:
         TypeError, ValueError: an argument has the wrong type or range, or the discriminators share no layer.
@@ -89,24 +75,20 @@ class SGAN(keras.Model):
     Source: Odena (2016), algorithm 1; the two-output form and the order of updates are the book's recipe.
     """
 
+    network_names = ("class_discriminator", "binary_discriminator", "generator")
     loss_names = ("class_loss", "real_loss", "fake_loss", "generator_loss")
 
-    def __init__(self, class_discriminator, binary_discriminator, generator, *, seed, learning_rate, beta_1):
+    def __init__(self, class_discriminator, binary_discriminator, generator, *, seed, learning_rate=5e-4, beta_1=0.5):
         check_sgan_arguments(class_discriminator, binary_discriminator, generator, seed, learning_rate, beta_1)
-        super().__init__(name="sgan")
-        self.class_discriminator = class_discriminator
-        self.binary_discriminator = binary_discriminator
-        self.generator = generator
-        self.seed = seed
-        self.class_optimizer = keras.optimizers.Adam(learning_rate, beta_1, name="class_optimizer")
-        self.binary_optimizer = keras.optimizers.Adam(learning_rate, beta_1, name="binary_optimizer")
-        self.generator_optimizer = keras.optimizers.Adam(learning_rate, beta_1, name="generator_optimizer")
-        self.class_optimizer.build(class_discriminator.trainable_variables)
-        self.binary_optimizer.build(binary_discriminator.trainable_variables)
-        self.generator_optimizer.build(generator.trainable_variables)
-        self.optimizers = [self.class_optimizer, self.binary_optimizer, self.generator_optimizer]
-        self.loss_trackers = [LossTracker(name) for name in self.loss_names]
-        self.built = True
+        super().__init__(class_discriminator, binary_discriminator, generator, seed=seed)
+        self.class_optimizer = self.add_optimizer("class_optimizer", class_discriminator, learning_rate, beta_1)
+        self.binary_optimizer = self.add_optimizer("binary_optimizer", binary_discriminator, learning_rate, beta_1)
+        self.generator_optimizer = self.add_optimizer("generator_optimizer", generator, learning_rate, beta_1)
+
+    @staticmethod
+    def build_networks(num_classes):
+        """Return the class discriminator, the binary discriminator and the generator."""
+        return (*build_discriminators(num_classes), build_generator())
 
     def train_step(self, data):
         """Run one iteration: the recipe's four updates, in its order, on one batch of `batch_stream`."""
@@ -139,4 +121,4 @@ def check_sgan_arguments(class_discriminator, binary_discriminator, generator, s
         )
     check_int("SGAN", "seed", seed, 0, MAX_SEED)
     check_number("SGAN", "learning_rate", learning_rate, 0, float("inf"))
-    check_number("SGAN", "beta_1", beta_1, 0, 1)
+    check_number("SGAN", "beta_1", beta_1, 0, 1, includes_low=True)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from sgan_helpers.experiments import (
+from sgan_helpers.results import (
     COLUMNS,
     append_result,
     history_path,

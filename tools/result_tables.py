@@ -1,22 +1,14 @@
-"""Write the tables of results, from the CSV files in results/: results/table.md, README.md and book/results.md.
-
-`--check` writes nothing and fails if a table is not what it would write.
-"""
-
-import pathlib
-import re
-import sys
+"""The tables of results, from the CSV files in results/: book/results.md, and the one of the findings."""
 
 import pandas as pd
+from exercise_files import ROOT
 
-from sgan_helpers.experiments import load_results, paired_difference
-from sgan_helpers.methods import FEATURE_METHODS
-from sgan_helpers.plotting import METHOD_NAMES as NAMES
+from sgan_helpers.methods import METHODS
+from sgan_helpers.results import load_results, paired_difference
 
-ROOT = pathlib.Path(__file__).parents[1]
 OPPONENTS = ("supervised", "supervised-tuned")
 ITERATIONS = 10000
-BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+PARTS = ("distortions", "shared-batches", "real-or-fake", "feature-matching", "pseudo-labels", "pseudo-labels+gan")
 
 
 def markdown(columns, rows):
@@ -33,10 +25,18 @@ def mean_and_deviation(values, digits=2, scale=1):
     return f"{scale * values.mean():.{digits}f} ± {scale * values.std(ddof=1):.{digits}f} ({len(values)})"
 
 
+def recorded(methods):
+    """Return the recorded runs of these methods on the whole database."""
+    results = load_results(ROOT / "results" / "runs.csv")
+    results = results[(results["data_source"] == "full") & results["method"].isin(methods)]
+    return results.assign(hardware=results["hardware"].str.replace(", 1 cores", ", 1 core"))
+
+
 def accuracy_table(results):
     """Return the table of accuracies: a row for each number of labels, a column for each method."""
     rows = []
-    names = {method: name for method, name in NAMES.items() if method in set(results["method"])}
+    results = results.query("iterations == @ITERATIONS")
+    names = {name: method.title for name, method in METHODS.items() if name in set(results["method"])}
     for labels, runs in results.groupby("labels"):
         cells = [runs[runs["method"] == method]["test_accuracy"] for method in names]
         rows.append([f"{labels:,}", *(mean_and_deviation(accuracies, scale=100) for accuracies in cells)])
@@ -50,7 +50,7 @@ def difference_table(results):
         for labels, row in paired_difference(results, "sgan", opponent).iterrows():
             interval = f"{100 * row['low']:+.2f} to {100 * row['high']:+.2f}" if row["pairs"] > 1 else "–"
             difference = f"{100 * row['mean']:+.2f}"
-            rows.append([f"{labels:,}", NAMES[opponent], difference, interval, int(row["pairs"])])
+            rows.append([f"{labels:,}", METHODS[opponent].title, difference, interval, int(row["pairs"])])
     rows.sort(key=lambda row: int(row[0].replace(",", "")))
     return markdown(["labels", "opponent", "SGAN minus opponent, points", "95 % interval", "pairs"], rows)
 
@@ -59,20 +59,21 @@ def calibration_table(results):
     """Return the table of likelihood and calibration."""
     rows = []
     for (labels, method), runs in results.groupby(["labels", "method"]):
-        rows.append([f"{labels:,}", NAMES[method], *(mean_and_deviation(runs[name], 3) for name in ("nll", "ece"))])
+        rows.append(
+            [f"{labels:,}", METHODS[method].title, *(mean_and_deviation(runs[name], 3) for name in ("nll", "ece"))]
+        )
     return markdown(["labels", "method", "negative log-likelihood, nats", "expected calibration error"], rows)
 
 
 def part_table(results):
     """Return the table of the methods with the feature discriminator, at 20 and 100 labels, with the first splits."""
-    runs = results[results["method"].isin(FEATURE_METHODS) & results["labels"].isin((20, 100))]
+    runs = results[results["method"].isin(PARTS) & results["labels"].isin((20, 100))]
     rows = []
     cells = dict(list(runs[runs["split_seed"] < 3].groupby(["labels", "method"])))
-    for labels, method in sorted(cells, key=lambda pair: (pair[0], FEATURE_METHODS.index(pair[1]))):
+    for labels, method in sorted(cells, key=lambda pair: (pair[0], PARTS.index(pair[1]))):
         cell = cells[labels, method]
-        name = "pseudo-labels and feature matching" if method == "feature-matching" else NAMES[method]
         minutes = f"{cell['seconds'].min() / 60:.0f} to {cell['seconds'].max() / 60:.0f}"
-        rows.append([f"{labels:,}", name, f"{cell['iterations'].iloc[0]:,}"])
+        rows.append([f"{labels:,}", METHODS[method].title, f"{cell['iterations'].iloc[0]:,}"])
         rows[-1] += [mean_and_deviation(cell["test_accuracy"], scale=100), minutes, ", ".join(set(cell["hardware"]))]
     return markdown(["labels", "method", "iterations", "accuracy, %", "minutes", "hardware"], rows)
 
@@ -136,7 +137,7 @@ python -m sgan_helpers sweep --labels-per-class 10 --seeds 0 1 2 \\
 
 Test accuracy in per cent, mean ± standard deviation (number of runs).
 
-{accuracy_table(results)}
+{accuracy_table(every)}
 ## The parts of the strongest method
 
 Test accuracy with the splits 0, 1 and 2. All rows have the same network, distortions of the images and averaged
@@ -181,28 +182,3 @@ Minutes are wall time. Some runs shared their two cores with other work, and tho
 waited for TensorFlow's input pipeline at the end of each 1,000 iterations, so compare minutes only roughly.
 
 {run_table(every)}"""
-
-
-def main():
-    """Write the tables, or check them."""
-    results = load_results(ROOT / "results" / "runs.csv")
-    results = results.query("data_source == 'full'")
-    results = results[results["method"].isin(NAMES)]
-    results["hardware"] = results["hardware"].str.replace(", 1 cores", ", 1 core")
-    table = accuracy_table(results.query("iterations == @ITERATIONS"))
-    readme = (ROOT / "README.md").read_text()
-    pattern = re.compile(f"{BEGIN}.*{END}", re.DOTALL)
-    written = {
-        ROOT / "results" / "table.md": table,
-        ROOT / "README.md": pattern.sub(lambda _: f"{BEGIN}\n{table}{END}", readme),
-        ROOT / "book" / "results.md": make_page(results),
-    }
-    for path, text in written.items():
-        if "--check" not in sys.argv:
-            path.write_text(text)
-        elif not path.exists() or path.read_text() != text:
-            sys.exit(f"The table in {path.relative_to(ROOT)} is stale: run `make pages`.")
-
-
-if __name__ == "__main__":
-    main()

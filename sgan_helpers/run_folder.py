@@ -1,0 +1,219 @@
+"""What a run leaves on disk, and takes up again: settings, history, losses, samples, checkpoint, weights, summary."""
+
+import datetime
+import hashlib
+import io
+import json
+import os
+import pathlib
+import platform
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from sgan_helpers import checkpoints
+from sgan_helpers.checkpoints import write_atomically, write_csv
+from sgan_helpers.data import random_seed_pair
+from sgan_helpers.metrics import evaluate_logits
+from sgan_helpers.networks import predict_logits
+
+SAMPLE_COUNT = 100
+
+
+class RunFolder:
+    """Everything of a run that is not a variable of the model: it is saved, and restored, with them.
+
+    Args:
+        path: path of the folder, or None to keep nothing on disk.
+        settings: dict, what makes the run another run; a folder is only resumed with the same.
+    """
+
+    def __init__(self, path, settings):
+        self.path = None if path is None else pathlib.Path(path)
+        self.settings = settings
+        self.step = 0
+        self.training_seconds = 0.0
+        self.evaluation_seconds = 0.0
+        self.history = []
+        self.loss_rows = []
+        self.loss_names = ()
+        self.samples = []
+
+    def open(self, model, resume, iterations):
+        """Take up the run that is in the folder, or make the folder.
+
+        Args:
+            model: the untrained `keras.Model`.
+            resume: True, False or "auto", see `train`.
+            iterations: int, the iterations in total.
+
+        Raises:
+            FileExistsError: the folder holds a run already, and it is not to be resumed.
+            FileNotFoundError: `resume` is True and there is no checkpoint.
+            ValueError: it is another run, or has had more iterations.
+        """
+        if self.path is None:
+            return
+        held = checkpoints.checkpoint_paths(self.path)
+        if resume is True or (resume and held):
+            self.restore(model, iterations)
+            print(f"resumed after iteration {self.step:,}", flush=True)
+        elif held or (self.path / "summary.json").exists():
+            raise FileExistsError(
+                f"The 'output_dir' {str(self.path)!r} already holds a run. Continue it with resume=True (--resume), "
+                "or name another folder."
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def evaluated(self):
+        """Return the iteration of the last evaluation, 0 before the first."""
+        return self.history[-1]["iteration"] if self.history else 0
+
+    def evaluate(self, model, images, labels):
+        """Test the classifier, draw the samples, add a row to the history, and return it as a line to print."""
+        started = time.perf_counter()
+        logits = predict_logits(model.class_discriminator, images)
+        if not np.isfinite(logits).all():
+            raise FloatingPointError(f"The class logits of test images are not finite at iteration {self.step:,}.")
+        metrics = evaluate_logits(logits, labels)
+        if hasattr(model, "generator"):
+            noise_shape = (SAMPLE_COUNT, model.generator.input_shape[-1])
+            noise = tf.random.stateless_normal(noise_shape, random_seed_pair(model.seed, "sample_noise", 0))
+            images = model.generator(noise, training=False).numpy()[..., 0]  # (100, 28, 28) in [-1, 1]
+            self.samples.append(np.round((images + 1.0) * 127.5).astype(np.uint8))
+        recent = [row[1:] for row in self.loss_rows if row[0] > self.evaluated()]
+        losses = dict(zip(self.loss_names, np.mean(recent, axis=0).tolist(), strict=True))
+        self.evaluation_seconds += time.perf_counter() - started
+        self.history.append(
+            {
+                "iteration": self.step,
+                "test_accuracy": metrics["accuracy"],
+                "nll": metrics["nll"],
+                "ece": metrics["ece"],
+                **losses,
+                "seconds": round(self.training_seconds + self.evaluation_seconds, 1),
+            }
+        )
+        shown = "  ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in losses.items())
+        return f"iteration {self.step:6,}  test accuracy {100 * metrics['accuracy']:.2f} %  {shown}"
+
+    def save(self, model):
+        """Write the checkpoint, and from the same numbers `history.csv`, `losses.csv` and `samples.npz`."""
+        if self.path is None:
+            return
+        notes = {
+            "settings": self.settings,
+            "step": self.step,
+            "training_seconds": self.training_seconds,
+            "evaluation_seconds": self.evaluation_seconds,
+            "history": self.history,
+            "loss_names": self.loss_names,
+        }
+        arrays = {
+            "notes": np.array(json.dumps(notes)),
+            "losses": np.array(self.loss_rows),
+            "samples": np.array(self.samples, np.uint8),
+        }
+        checkpoints.save_checkpoint(self.path, self.step, {**arrays, **checkpoints.model_state(model)})
+        write_csv(self.path / "history.csv", self.history)
+        losses = self.loss_arrays()
+        rows = [dict(zip(losses, values, strict=True)) for values in zip(*losses.values(), strict=True)]
+        write_csv(self.path / "losses.csv", rows)
+        if self.samples:
+            buffer = io.BytesIO()
+            iterations = np.array([row["iteration"] for row in self.history])
+            np.savez_compressed(buffer, iterations=iterations, images=np.array(self.samples, np.uint8))
+            write_atomically(self.path / "samples.npz", buffer.getvalue())
+
+    def restore(self, model, iterations):
+        """Take up the state of the run in the folder; raise if it is another run."""
+        arrays = checkpoints.load_latest_checkpoint(self.path)
+        notes = json.loads(str(arrays["notes"]))
+        for name, value in self.settings.items():
+            if notes["settings"].get(name, value) != value:
+                raise ValueError(
+                    f"The run in {str(self.path)!r} cannot be resumed: its {name} is {notes['settings'][name]!r}, "
+                    f"but this call's is {value!r}."
+                )
+        if notes["step"] > iterations:
+            raise ValueError(
+                f"The 'iterations' parameter of train must be at least {notes['step']}, the iterations that the run in "
+                f"{str(self.path)!r} has had. Got {iterations} instead."
+            )
+        checkpoints.restore_model_state(model, arrays)
+        self.step = notes["step"]
+        self.training_seconds = notes["training_seconds"]
+        self.evaluation_seconds = notes["evaluation_seconds"]
+        self.history = notes["history"]
+        self.loss_names = tuple(notes["loss_names"])
+        self.loss_rows = arrays["losses"].tolist()
+        self.samples = list(arrays["samples"])
+
+    def finish(self, model, iterations):
+        """Write the weights of classifier and generator, and last `summary.json`. Return the summary."""
+        summary = self.summary(iterations)
+        if self.path is not None:
+            for name in ("class_discriminator", "generator"):
+                if hasattr(model, name):
+                    _save_weights(getattr(model, name), self.path / f"{name}.weights.h5")
+            write_atomically(self.path / "summary.json", (json.dumps(summary, indent=2) + "\n").encode())
+        return summary
+
+    def loss_arrays(self):
+        """Return the loss curves as a dict of arrays, "iteration" first."""
+        columns = np.array(self.loss_rows, np.float64).reshape(len(self.loss_rows), 1 + len(self.loss_names)).T
+        return {"iteration": columns[0].astype(int), **dict(zip(self.loss_names, columns[1:], strict=True))}
+
+    def summary(self, iterations):
+        """Return the contents of `summary.json`."""
+        last = self.history[-1]
+        return {
+            **{name: value for name, value in self.settings.items() if name != "evaluate_every"},
+            "iterations": int(iterations),
+            "test_accuracy": last["test_accuracy"],
+            "nll": last["nll"],
+            "ece": last["ece"],
+            "seconds": round(self.training_seconds + self.evaluation_seconds, 1),
+            "ms_per_iteration": round(1000 * self.training_seconds / iterations, 2),
+            "hardware": hardware(),
+            "date": datetime.date.today().isoformat(),
+            "versions": {
+                "python": platform.python_version(),
+                "tensorflow": tf.__version__,
+                "keras": keras.__version__,
+                "numpy": np.__version__,
+            },
+        }
+
+
+def hardware():
+    """Describe the processor in a few words: its name and the number of cores that this process may use."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = pathlib.Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        name = lines[0].split(":", 1)[1].strip() if lines else name
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{name}, {cores} {'core' if cores == 1 else 'cores'}"
+
+
+def split_fingerprint(split):
+    """Return eight hexadecimal digits that change with any image or label of a split."""
+    digest = hashlib.sha256()
+    for array in (split.labeled_images, split.labeled_labels.astype(np.int64), split.unlabeled_images):
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()[:8]
+
+
+def labels_per_class(labels):
+    """Return the number of labels of each class if all are equal, else None."""
+    counts = np.unique(labels, return_counts=True)[1]
+    return int(counts[0]) if (counts == counts[0]).all() else None
+
+
+def _save_weights(network, path):
+    temporary = path.with_name("unfinished-" + path.name)
+    network.save_weights(temporary)
+    os.replace(temporary, path)
