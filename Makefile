@@ -7,6 +7,7 @@ BENCH := .venv-bench/bin
 BENCH_READY := .venv-bench/ready
 CHAPTERS := $(sort $(wildcard notebooks/*.ipynb))
 CHAPTER ?= *
+NBVAL = $(BIN)/python -m pytest -c tools/nbval.ini --rootdir=. -p no:cacheprovider -n 2 --dist loadscope
 SEED ?= 0
 COURSE ?= assignment
 export TF_CPP_MIN_LOG_LEVEL ?= 2
@@ -40,11 +41,11 @@ test: $(READY)  ## check the code, test the package and the book, execute every 
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
-	SGAN_FAST=1 $(BIN)/python -m pytest -c tools/nbval.ini --rootdir=. -p no:cacheprovider -n 2 --dist loadscope $(CHAPTERS)
+	SGAN_FAST=1 SGAN_MNIST=sample $(NBVAL) $(CHAPTERS)
 
-test-all: test  ## the same, and what takes longer: grading with nbgrader, a cluster, other seeds, every solution
+test-all: $(READY)  ## what takes longer: grading with nbgrader, a cluster, other seeds; chapters and solutions on the whole database
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
-	SGAN_FAST=1 $(BIN)/python -m pytest -c tools/nbval.ini --rootdir=. -p no:cacheprovider -n 2 --dist loadscope notebooks/solutions
+	SGAN_FAST=1 $(NBVAL) $(CHAPTERS) notebooks/solutions
 
 test-colab: $(READY)  ## run every chapter and every exercise as Colab would (needs a network; about 20 minutes)
 	$(BIN)/python tools/test_colab.py

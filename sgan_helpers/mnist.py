@@ -48,9 +48,9 @@ def load_mnist(source="auto"):
     Args:
         source: "auto", "full", "sample" or a path. "auto" tries, in this order: the path in the environment variable
             SGAN_MNIST, a verified copy in the cache, a download (11 MB), and where there is no network the embedded
-            sample, real MNIST: 4,000 training and 1,000 test digits, with one printed line that says so.
-            "full" is the same without the sample. "sample" is the sample. A path names a Keras-layout `.npz`
-            or a folder with the four IDX files, plain or `.gz`.
+            sample, real MNIST: 4,000 training and 1,000 test digits, with one printed line that says so. With
+            SGAN_MNIST=sample it is the sample at once. "full" is the same without the sample. "sample" is the sample.
+            A path names a Keras-layout `.npz` or a folder with the four IDX files, plain or `.gz`.
 
     Returns:
         A `Mnist`: float32 images (N, 28, 28, 1) in [-1, 1], int64 labels (N,) in 0 to 9.
@@ -71,8 +71,11 @@ def load_mnist(source="auto"):
         return _load_sample("asked for by name")
     if source not in ("auto", "full"):
         return _as_mnist(_read_path(pathlib.Path(source), "the 'source' parameter of load_mnist"), "full")
-    if os.environ.get("SGAN_MNIST"):
-        path = pathlib.Path(os.environ["SGAN_MNIST"])
+    named = os.environ.get("SGAN_MNIST")
+    if named == "sample" and source == "auto":
+        return _load_sample("named by the environment variable SGAN_MNIST")
+    if named and named != "sample":
+        path = pathlib.Path(named)
         return _as_mnist(_read_path(path, "the environment variable SGAN_MNIST"), "full")
     try:
         path = _download()

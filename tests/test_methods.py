@@ -14,7 +14,7 @@ from book_files import ROOT
 
 from sgan_helpers import checks, data, networks, training
 from sgan_helpers.methods import METHODS
-from sgan_helpers.methods.build import build_model, recipe_of
+from sgan_helpers.methods.build import build_model, recipe_hash, recipe_of
 from sgan_helpers.methods.sgan import SGAN
 
 
@@ -29,14 +29,15 @@ def another(value):
 def test_the_recipe_changes_with_every_hyper_parameter(method):
     defaults = METHODS[method].defaults
     assert {"learning_rate", "beta_1"} <= set(defaults) and "seed" not in defaults
-    changes = [{name: another(value)} for name, value in defaults.items()]
-    recipes = [
-        recipe_of(method),
-        recipe_of(method, batch_size=50),
-        *(recipe_of(method, **change) for change in changes),
-    ]
-    assert len(set(recipes)) == len(changes) + 2
-    assert recipe_of(method, **defaults) == recipe_of(method, seed=7) == recipes[0]
+    model = build_model(method, seed=0)
+    recipes = [recipe_hash(method, model, 100), recipe_hash(method, model, 50)]
+    for name, value in defaults.items():
+        model.hyperparameters = {**defaults, name: another(value)}
+        recipes.append(recipe_hash(method, model, 100))
+    assert len(set(recipes)) == len(defaults) + 2
+    first, value = next(iter(defaults.items()))
+    assert recipe_of(method, **{first: another(value)}) == recipes[2]
+    assert recipe_of(method, seed=7) == recipes[0]
 
 
 def test_the_recipe_changes_with_method_networks_and_random_scheme(monkeypatch):

@@ -53,6 +53,14 @@ def test_auto_prefers_the_environment_variable_and_does_not_hide_its_mistakes(no
             module.load_mnist(source)
 
 
+def test_the_environment_variable_may_name_the_sample_which_is_not_the_full_database(no_mnist, monkeypatch, capsys):
+    monkeypatch.setenv("SGAN_MNIST", "sample")
+    assert module.load_mnist().source == "sample"
+    assert "named by the environment variable SGAN_MNIST" in capsys.readouterr().out
+    with pytest.raises(ConnectionError, match="could not download"):
+        module.load_mnist("full")
+
+
 @needs_mnist
 def test_path_and_environment_variable_give_the_whole_database():
     for mnist in (module.load_mnist(MNIST_PATH), module.load_mnist(pathlib.Path(MNIST_PATH)), module.load_mnist()):

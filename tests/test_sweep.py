@@ -222,6 +222,7 @@ def test_a_cluster_without_dask_is_one_clear_line(tmp_path, capsys, monkeypatch)
     assert "needs dask.distributed: pip install distributed" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_run_in_its_own_process_reports_its_failure_and_its_result(tmp_path):
     recipe = recipe_of("supervised")
     experiment = sweeping.Experiment("supervised", 2, 0, 2, recipe, "sample")
@@ -235,6 +236,7 @@ def test_a_run_in_its_own_process_reports_its_failure_and_its_result(tmp_path):
     assert again == summary
 
 
+@pytest.mark.slow
 def test_a_run_in_its_own_process_ends_with_the_process_that_asked_for_it(tmp_path):
     experiment = sweeping.Experiment("supervised", 2, 0, 10**6, recipe_of("supervised"), "sample")
     parent = (

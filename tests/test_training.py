@@ -147,7 +147,12 @@ def test_a_resumed_run_ends_with_the_bits_of_one_that_was_never_stopped(run_bars
     assert again.history == resumed.history and state(tmp_path) == state(whole.output_dir)
 
 
-@pytest.mark.parametrize("method", METHODS)
+WITH_ALL_PARTS = ("supervised", "supervised-tuned", "sgan", "pseudo-labels+gan")  # the others have some of the same
+
+
+@pytest.mark.parametrize(
+    "method", [pytest.param(name, marks=[pytest.mark.slow] * (name not in WITH_ALL_PARTS)) for name in METHODS]
+)
 def test_a_method_learns_images_that_are_not_mnist_whether_it_is_stopped_or_not(
     run_bars, tmp_path, monkeypatch, method
 ):
