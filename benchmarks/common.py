@@ -1,9 +1,10 @@
 """What the benchmarks' scripts share: how a count is read, and how times and pictures are written."""
 
 import argparse
-import csv
 
 import matplotlib.pyplot as plt
+
+from sgan_helpers.checkpoints import write_csv
 
 
 def count_of(text):
@@ -16,10 +17,7 @@ def count_of(text):
 def write_rows(path, rows):
     """Write dicts with the same keys as a CSV file; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(path, rows)
 
 
 def save_picture(figure, path):
