@@ -1,6 +1,7 @@
 """The command line, `python -m sgan_helpers train | sweep | evaluate | data`: it parses, calls, prints and draws."""
 
 import argparse
+import itertools
 import json
 import pathlib
 import sys
@@ -185,9 +186,10 @@ def sweep_command(options):
     except KeyboardInterrupt:
         raise KeyboardInterrupt("Stopped. The finished runs are recorded; the same command goes on.") from None
     print("\ntest accuracy in %, mean ± standard deviation (runs)")
-    errors = {}
-    for (labels, method), runs in results.groupby(["labels", "method"], sort=True)["test_accuracy"]:
-        errors.setdefault(method, {})[labels] = 100 * (1 - runs.to_numpy())
+    errors = {method: {} for method in options.methods}
+    for labels, method in itertools.product(sorted(set(results["labels"])), options.methods):
+        runs = results.query("labels == @labels and method == @method")["test_accuracy"]
+        errors[method][labels] = 100 * (1 - runs.to_numpy())
         deviation = f" ± {100 * runs.std():.2f}" if len(runs) > 1 else ""
         print(f"{labels:6,} labels  {method:17s} {100 * runs.mean():6.2f}{deviation} ({len(runs)})")
     for method in options.methods:

@@ -6,6 +6,7 @@ import pathlib
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 from sklearn.metrics import ConfusionMatrixDisplay
 
@@ -22,12 +23,13 @@ COLORS = {
     "generated": "#CC79A7",
 }
 LOSS_COLORS = {
-    "class_loss": "sgan",
-    "consistency_loss": "pseudo-labels+gan",
-    "real_loss": "real",
-    "fake_loss": "generated",
-    "generator_loss": "supervised",
+    "class_loss": "#E69F00",
+    "consistency_loss": "#D55E00",
+    "real_loss": "#009E73",
+    "fake_loss": "#CC79A7",
+    "generator_loss": "#0072B2",
 }
+OTHER_COLORS = ("#56B4E9", "#8C510A", "#000000", "#999999")  # of losses that are not among these
 
 
 def plot_digits(images, captions=None, columns=10):
@@ -132,10 +134,10 @@ def plot_losses(losses):
     """
     with plt.style.context(STYLE):
         figure, axis = plt.subplots()
-        for name, values in losses.items():
-            if name != "iteration":
-                check_choice("plot_losses", "losses", name, LOSS_COLORS)
-                axis.plot(losses["iteration"], values, label=name.replace("_", " "), color=COLORS[LOSS_COLORS[name]])
+        spare = itertools.cycle(OTHER_COLORS)
+        for name in (name for name in losses if name != "iteration"):
+            style = {"color": LOSS_COLORS.get(name) or next(spare), "marker": "o" if len(losses[name]) == 1 else ""}
+            axis.plot(losses["iteration"], losses[name], label=name.replace("_", " "), **style)
         axis.set(xlabel="iteration", ylabel="loss (nats)")
         axis.set_ylim(bottom=0)
         axis.legend()
@@ -236,6 +238,8 @@ def plot_label_curve(values, ylabel="test error (%)", published=()):
         low, high = axis.get_ylim()
         ticks = [digit * 10.0**power for power in range(-4, 3) for digit in (1, 2, 5)]
         ticks = [tick for tick in ticks if low <= tick <= high]
+        if len(ticks) < 2:
+            ticks = [tick for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
         axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
         axis.legend(**({"loc": "center left", "bbox_to_anchor": (1, 0.5), "fontsize": 8} if published else {}))
     return figure

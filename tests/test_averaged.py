@@ -7,12 +7,14 @@ import tensorflow as tf
 
 from sgan_helpers import data, losses
 from sgan_helpers.distortions import distort_images
+from sgan_helpers.methods import METHODS
+from sgan_helpers.methods.averaged import Averaged
 from sgan_helpers.methods.build import build_model
 from sgan_helpers.methods.feature_matching import discriminate_fakes
 from sgan_helpers.methods.pseudo_labels import pseudo_labels
 from sgan_helpers.networks import build_feature_discriminator, without_features
 
-AVERAGED = ("shared-batches", "real-or-fake", "feature-matching", "pseudo-labels", "pseudo-labels+gan")
+AVERAGED = [name for name, method in METHODS.items() if issubclass(method.model_class, Averaged)]
 
 
 def softmax(logits):

@@ -3,6 +3,7 @@
 import inspect
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 from book_files import ROOT
+from fresh_process import run_in_fresh_process
 
 from sgan_helpers import checks, data, networks, training
 from sgan_helpers.methods import METHODS
@@ -176,29 +178,46 @@ def test_methods_look_different_and_a_training_step_is_short():
                     assert len(inspect.getsource(vars(ancestor)[name]).splitlines()) < 25, (ancestor, name)
 
 
-TOY = '''"""A toy: the matched baseline, twice as fast."""
+TOY = '''"""A toy: shared batches that also ask for small logits, a loss of its own."""
 
-from sgan_helpers.methods.supervised import Supervised
+import tensorflow as tf
+
+from sgan_helpers.methods.averaged import Averaged
 
 
-class Toy(Supervised):
-    def __init__(self, *networks, learning_rate=1e-3, **settings):
+class Toy(Averaged):
+    loss_names = ("class_loss", "size_loss")
+
+    def __init__(self, *networks, size_weight=0.5, learning_rate=1e-3, **settings):
         super().__init__(*networks, learning_rate=learning_rate, **settings)
+        self.size_weight = size_weight
+
+    def unlabeled_losses(self, step, unlabeled_logits, averaged_logits, averaged_features):
+        return {"size_loss": tf.reduce_mean(tf.square(unlabeled_logits))}
+
+    def discriminator_loss(self, losses):
+        return losses["class_loss"] + self.size_weight * losses["size_loss"]
 '''
 ENTRY = '    "toy": Method("a toy", "#123456", "h", "toy:Toy", "a toy of the tests"),\n}\n'
 USE = """
-import sys
-from matplotlib.colors import to_hex
+import contextlib, os, pathlib, sys
+here = pathlib.Path({here!r})
+sys.path.insert(0, str(here))
+os.chdir(here)
 from sgan_helpers import plotting
 from sgan_helpers.__main__ import main
 drawn = []
 savefig = plotting.plt.Figure.savefig
-def save(figure, path): drawn.extend((l.get_label(), l.get_color()) for a in figure.axes for l in a.lines)
+def save(figure, path): drawn.extend((line.get_label(), line.get_color()) for a in figure.axes for line in a.lines)
 plotting.plt.Figure.savefig = save
 small = ["--iterations", "2", "--data", "sample", "--output"]
-assert main(["train", "--method", "toy", "--labels-per-class", "2", *small, "run"]) == 0
-assert main(["sweep", "--methods", "toy", "supervised", "--seeds", "0", "1", *small, "rows.csv"]) == 0
-assert ("a toy", "#123456") in drawn, drawn
+with open("printed", "w") as file, contextlib.redirect_stdout(file):
+    assert main(["train", "--method", "toy", "--labels-per-class", "2", *small, "run"]) == 0
+    assert main(["sweep", "--methods", "toy", "supervised", "--seeds", "0", "1", *small, "rows.csv"]) == 0
+    for command in ("train", "sweep"):
+        with contextlib.suppress(SystemExit):
+            main([command, "--help"])
+assert ("a toy", "#123456") in drawn and "size loss" in dict(drawn), drawn
 """
 
 
@@ -210,15 +229,12 @@ def test_a_new_method_is_one_file_and_one_entry(tmp_path):
     registry = (package / "methods" / "__init__.py").read_text()
     assert registry.endswith("\n}\n"), "the entries stand last"
     (package / "methods" / "__init__.py").write_text(registry.removesuffix("}\n") + ENTRY)
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    run = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True}
-    done = subprocess.run([sys.executable, "-c", USE], **run)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert "toy on 20 labelled" in done.stdout and "toy minus supervised, paired by seed" in done.stdout
+    run_in_fresh_process(exec, USE.format(here=str(tmp_path)), {})
+    printed = (tmp_path / "printed").read_text()
+    assert "toy on 20 labelled" in printed and "toy minus supervised, paired by seed" in printed
+    assert re.findall(r"labels  (\w\S+)", printed) == ["toy", "supervised"], "the order that was asked for"
+    assert printed.count("toy                a toy of the tests") == 2
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
-    assert (summary["method"], summary["learning_rate"]) == ("toy", 1e-3)
+    assert (summary["method"], summary["learning_rate"], summary["size_weight"]) == ("toy", 1e-3, 0.5)
     rows = [line.split(",")[0] for line in (tmp_path / "rows.csv").read_text().splitlines()]
     assert rows == ["method", "toy", "supervised", "toy", "supervised"]
-    for command in ("train", "sweep"):
-        shown = subprocess.run([sys.executable, "-m", "sgan_helpers", command, "--help"], check=True, **run).stdout
-        assert "toy                a toy of the tests" in shown
