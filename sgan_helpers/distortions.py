@@ -1,4 +1,4 @@
-"""Affine distortions of images, a function of seed and step."""
+"""Distortions of images, affine ones and noise, a function of seed and step."""
 
 import numpy as np
 import tensorflow as tf
@@ -6,15 +6,18 @@ import tensorflow as tf
 from sgan_helpers.checks import IMAGE_SHAPE, check_amounts, check_images
 from sgan_helpers.data import check_seed_and_stream, random_seed_pair
 
-# The largest distortion of an image, either way: degrees, fraction, slope, pixels. Chosen on validation images.
-DISTORTION = {"rotation": 15.0, "scale": 0.15, "shear": 0.2, "shift": 2.0}
+# The largest distortion of an image, either way, in degrees, fraction, slope and pixels, and the standard deviation of
+# noise. Chosen on validation images, the second for long trainings with unlabelled images.
+DISTORTION = {"rotation": 15.0, "scale": 0.15, "shear": 0.2, "shift": 2.0, "noise": 0.0}
+NOISY_DISTORTION = {"rotation": 10.0, "scale": 0.1, "shear": 0.1, "shift": 1.5, "noise": 0.3}
 
 
 def distort_images(images, seed, step, stream="labeled_batch", amounts=DISTORTION):
-    """Rotate, scale, shear and shift each image a little, so that no batch shows the same pixels twice.
+    """Rotate, scale, shear and shift each image a little and add noise, so that no batch shows the same pixels twice.
 
-    What happens to each image is drawn uniformly from ranges around "unchanged". It is a function of seed, stream and
-    step alone, folded once more so that the numbers share no bits with the rows of that batch.
+    What happens to each image is drawn uniformly from ranges around "unchanged", and the noise of each pixel from a
+    normal distribution. It is a function of seed, stream and step alone, folded once more so that the numbers share no
+    bits with the rows of that batch.
 
     Args:
         images: float32 array or tensor (batch, 28, 28, 1) in [-1, 1].
@@ -22,10 +25,10 @@ def distort_images(images, seed, step, stream="labeled_batch", amounts=DISTORTIO
         step: int or int64 scalar tensor, the iteration, from 0.
         stream: one of `STREAMS`, the batch that the images come from.
         amounts: dict, the largest distortion either way: "rotation" in degrees, "scale" as a fraction, "shear" as a
-            slope, "shift" in pixels.
+            slope, "shift" in pixels; and "noise", a standard deviation, where white - black = 2.
 
     Returns:
-        float32 tensor (batch, 28, 28, 1) in [-1, 1]; pixels from outside the image are -1, black.
+        float32 tensor (batch, 28, 28, 1), in [-1, 1] but for noise; pixels from outside the image are -1, black.
 
     Raises:
         TypeError, ValueError: an argument has the wrong type, shape or range.
@@ -49,7 +52,7 @@ def distort_images(images, seed, step, stream="labeled_batch", amounts=DISTORTIO
     x0 = centre - xx * (centre + shift[0]) - xy * (centre + shift[1])
     y0 = centre - yx * (centre + shift[0]) - yy * (centre + shift[1])
     zero = tf.zeros_like(angle)
-    return tf.raw_ops.ImageProjectiveTransformV3(
+    moved = tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
         transforms=tf.stack([xx, xy, x0, yx, yy, y0, zero, zero], axis=1),  # (batch, 8)
         output_shape=IMAGE_SHAPE[:2],
@@ -57,6 +60,10 @@ def distort_images(images, seed, step, stream="labeled_batch", amounts=DISTORTIO
         interpolation="BILINEAR",
         fill_mode="CONSTANT",
     )
+    if not amounts["noise"]:
+        return moved
+    pair = tf.random.fold_in(random_seed_pair(seed, stream, step), tf.constant(2, tf.int64))
+    return moved + amounts["noise"] * tf.random.stateless_normal(tf.shape(moved), pair)
 
 
 def check_distort_arguments(images, seed, stream, amounts):

@@ -11,6 +11,7 @@ from sgan_helpers.methods import METHODS
 from sgan_helpers.methods.averaged import Averaged
 from sgan_helpers.methods.build import build_model
 from sgan_helpers.methods.feature_matching import discriminate_fakes
+from sgan_helpers.methods.noisy_student import falling_confidence
 from sgan_helpers.methods.pseudo_labels import pseudo_labels
 from sgan_helpers.networks import build_feature_discriminator, without_features
 
@@ -32,6 +33,23 @@ def test_pseudo_labels_are_the_formula():
     assert sure.numpy().tolist() == (probabilities.max(axis=1) > 0.95).astype(float).tolist() == [1, 0, 0, 0]
     moved = np.array([-0.5, 0.1, 0.4]) - 0.05 * (3 * probabilities.mean(axis=0) - 1)
     np.testing.assert_allclose(bias.numpy(), moved - moved.mean(), rtol=1e-5)
+
+
+def test_the_confidence_falls_in_the_second_half():
+    steps = (0, 14_999, 15_000, 22_500, 30_000, 90_000)
+    wanted = [float(falling_confidence(tf.constant(step, tf.int64))) for step in steps]
+    np.testing.assert_allclose(wanted, [0.95, 0.95, 0.95, 0.825, 0.7, 0.7], rtol=1e-6)
+
+
+def test_a_noisy_student_learns_late_from_guesses_that_pseudo_labels_leave_out(bar_split):
+    (batch,) = data.batch_stream(bar_split, seed=3, start=8, stop=9, batch_size=40)
+    consistency = {}
+    for last in (0.999, 0.0):
+        keras.utils.set_random_seed(3)
+        settings = {"confidence": 0.999, "last_confidence": last, "confidence_steps": 8}
+        model = build_model("noisy-student", 3, seed=3, **settings)
+        consistency[last] = float(model.train_step(batch)["consistency_loss"])
+    assert consistency[0.999] == 0 < consistency[0.0]
 
 
 def test_the_bias_helps_a_class_that_is_seldom_given_and_its_bound_shrinks_to_nothing():
@@ -71,12 +89,14 @@ def test_the_class_discriminator_has_the_weights_of_the_feature_discriminator_in
 def test_gradients_of_a_step_are_those_of_the_losses(monkeypatch, bar_split, method):
     keras.utils.set_random_seed(3)
     with_gan = method in ("real-or-fake", "feature-matching", "pseudo-labels+gan")
-    with_guesses = method in ("pseudo-labels", "pseudo-labels+gan")
+    with_guesses = method in ("pseudo-labels", "noisy-student", "pseudo-labels+gan")
     settings = {"labeled_batch": 30}
     if with_gan:
         settings["gan_weight"] = 0.3
     if with_guesses:
         settings["confidence"] = 0.0  # an untrained network is sure of nothing else
+    if method == "noisy-student":
+        settings["last_confidence"] = 0.0
     model = build_model(method, 3, seed=3, **settings)
     for layer in model.trained_discriminator.layers:
         if isinstance(layer, keras.layers.Dropout):
@@ -85,7 +105,7 @@ def test_gradients_of_a_step_are_those_of_the_losses(monkeypatch, bar_split, met
     step, labeled_images, labels, unlabeled_images = batch
 
     images = tf.concat([labeled_images[:30], unlabeled_images], axis=0)
-    images = distort_images(images, 3, step, "unlabeled_batch")
+    images = distort_images(images, 3, step, "unlabeled_batch", model.distortion)
     with tf.GradientTape(persistent=True) as tape:
         logits, _ = model.trained_discriminator(images, training=True)
         total = losses.class_loss(labels[:30], logits[:30])

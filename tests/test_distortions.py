@@ -8,7 +8,7 @@ from scipy import ndimage
 from sgan_helpers import data
 from sgan_helpers.distortions import DISTORTION, distort_images
 
-NOTHING = {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0}
+NOTHING = dict.fromkeys(DISTORTION, 0.0)
 
 
 def amounts_of(seed, step, count):
@@ -39,6 +39,15 @@ def test_distortions_are_those_of_scipy(sample, part):
 
 def test_no_distortion_leaves_every_pixel(sample):
     assert np.array_equal(distort_images(sample.test_images[:9], 0, 0, amounts=NOTHING), sample.test_images[:9])
+
+
+def test_noise_has_its_deviation_and_comes_on_top(sample):
+    images, amounts = sample.test_images[:200], {**DISTORTION, "noise": 0.3}
+    noise = (distort_images(images, 5, 2, amounts=amounts) - distort_images(images, 5, 2)).numpy()
+    assert abs(noise.mean()) < 0.003 and abs(noise.std() - 0.3) < 0.003
+    assert abs(np.corrcoef(noise[0].ravel(), noise[1].ravel())[0, 1]) < 0.15, "each image has noise of its own"
+    other = (distort_images(images, 5, 3, amounts=amounts) - distort_images(images, 5, 3)).numpy()
+    assert not np.allclose(noise, other, atol=0.1)
 
 
 def test_a_distortion_is_a_function_of_seed_and_step(sample):

@@ -72,7 +72,14 @@ METHODS = {  # in the order of tables and legends
         "#000000",
         "^",
         "pseudo_labels:PseudoLabels",
-        "learns from its own sure guesses; the most accurate with few labels",
+        "learns from its own sure guesses",
+    ),
+    "noisy-student": Method(
+        "noisy student",
+        "#882255",
+        "p",
+        "noisy_student:NoisyStudent",
+        "pseudo-labels on noisy images, for 30,000 iterations; the most accurate with few labels",
     ),
     "pseudo-labels+gan": Method(
         "pseudo-labels + GAN",
