@@ -104,6 +104,13 @@ def build_parser():
     sweep.add_argument("--output", default="runs/sweep.csv", metavar="CSV", help="the table that gets the rows")
     sweep.add_argument("--runs", default="runs/sweep", metavar="FOLDER", help="holds a run folder for each run")
     sweep.add_argument(
+        "--processes",
+        type=int,
+        default=None,
+        metavar="N",
+        help="runs at a time, of 1.1 GB each (default: one a core)",
+    )
+    sweep.add_argument(
         "--scheduler", default=None, metavar="ADDRESS", help="a Dask scheduler, for instance tcp://10.0.0.1:8786"
     )
     sweep.set_defaults(command=sweep_command)
@@ -181,6 +188,7 @@ def sweep_command(options):
             path=options.output,
             runs_dir=options.runs,
             source=options.data,
+            processes=options.processes,
             scheduler=options.scheduler,
         )
     except KeyboardInterrupt:

@@ -189,13 +189,14 @@ class RunFolder:
 
 
 def hardware():
-    """Describe the processor in a few words: its name and the number of cores that this process may use."""
+    """Describe the processor in a few words: its name and the number of cores that this process uses."""
     name = platform.processor() or platform.machine()
     cpuinfo = pathlib.Path("/proc/cpuinfo")
     if cpuinfo.exists():
         lines = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
         name = lines[0].split(":", 1)[1].strip() if lines else name
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or cores)
     return f"{name}, {cores} {'core' if cores == 1 else 'cores'}"
 
 

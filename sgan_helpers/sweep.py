@@ -1,8 +1,9 @@
-"""A grid of runs, here or on a Dask cluster: what is recorded is skipped, and what was stopped goes on.
+"""A grid of runs, one a core here or on a Dask cluster: what is recorded is skipped, what was stopped goes on.
 
 What needs TensorFlow is imported where it is used: a Dask scheduler should not wait for it.
 """
 
+import concurrent.futures
 import contextlib
 import csv
 import functools
@@ -10,8 +11,10 @@ import itertools
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import asdict, dataclass
@@ -33,6 +36,8 @@ from sgan_helpers.results import (
 )
 
 CONNECT_SECONDS = 10  # how long a Dask scheduler has to answer
+# Two runs of one thread each are almost twice the work of one run of two threads; and a row must not depend on cores.
+ONE_THREAD = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"), "1")
 
 
 @dataclass(frozen=True)
@@ -81,12 +86,15 @@ def sweep(
     path="runs/sweep.csv",
     runs_dir="runs/sweep",
     source="auto",
+    processes=None,
     scheduler=None,
 ):
     """Run every combination of method, number of labels and seed that is not recorded yet, and record each.
 
-    A sweep can be stopped at any time and started again with the same arguments: finished runs are not repeated, and
-    an unfinished one goes on from its checkpoint. Only this process writes to `path`, one whole row at a time.
+    Each run has a process of its own with one thread, and one run a core goes on at a time; its result does not depend
+    on how many do. A sweep can be stopped at any time and started again with the same arguments: finished runs are not
+    repeated, and an unfinished one goes on from its checkpoint. Only this process writes to `path`, one whole row at a
+    time.
 
     Args:
         methods: sequence of names of methods, see `train`.
@@ -97,7 +105,8 @@ def sweep(
         runs_dir: path of the folder with a run folder for each run. On a cluster it is a path on the workers, and a
             run whose worker is lost goes on from its checkpoint only if they share this folder.
         source: which MNIST, see `load_mnist`. On a cluster each worker loads it by itself.
-        scheduler: address of a Dask scheduler, for instance "tcp://10.0.0.1:8786"; None runs here, one after another.
+        processes: int of at least 1, the runs that go on here at a time, 1.1 GB of memory each; None: one a core.
+        scheduler: address of a Dask scheduler, for instance "tcp://10.0.0.1:8786"; None runs here.
 
     Returns:
         A `pandas.DataFrame` with the rows of this grid, those recorded before included.
@@ -110,7 +119,7 @@ def sweep(
     """
     from sgan_helpers.methods.build import recipe_of
 
-    check_sweep_arguments(methods, labels_per_class, seeds, iterations, path, runs_dir, source, scheduler)
+    check_sweep_arguments(methods, labels_per_class, seeds, iterations, path, runs_dir, source, processes, scheduler)
     mnist = _load_once(source)
     counts = pd.Series(mnist.train_labels).value_counts()
     most = int(counts.min()) - int(counts.nunique() == 1)  # an image of some class must stay without its label
@@ -125,10 +134,11 @@ def sweep(
     missing = [experiment for experiment in experiments if experiment.key not in recorded]
     print(f"{len(experiments)} runs, {len(experiments) - len(missing)} of them recorded already in {path}", flush=True)
     if scheduler is None or not missing:
-        runs = _run_here(missing, runs_dir, source)
+        runs = _run_here(missing, runs_dir, source, processes or _cores())
     else:
         runs = _run_on(_connect(scheduler), missing, runs_dir, source)
-    _record(runs, len(missing), path)
+    with contextlib.closing(runs):
+        _record(runs, len(missing), path)
     results = load_results(path)
     asked_for = {experiment.key for experiment in experiments}
     return results[[tuple(map(str, key)) in asked_for for key in results[list(RUN_KEY)].itertuples(index=False)]]
@@ -210,11 +220,12 @@ def _read_run(folder):
 
 
 def run_in_own_process(experiment, runs_dir, source):
-    """Do `run_experiment` in a new process, as each task of a cluster does; the arguments and the result are the same.
+    """Do `run_experiment` in a new process with one thread; the arguments and the result are the same.
 
-    Keras draws its initial weights from Python's global random numbers, and the other threads of a Dask worker draw
-    from them too: trained inside the worker, a run would not be the one that its seed stands for. The new process ends
-    when this one does.
+    Keras draws its initial weights from Python's global random numbers, and other threads, such as those of a Dask
+    worker, draw from them too: trained among them, a run would not be the one that its seed stands for. What the new
+    process prints of its tests is printed here. It ends when this one does, and gets no Ctrl-C of the terminal: whoever
+    waits for it passes that on.
 
     Raises:
         RuntimeError: the process failed; the message is the last line that it printed.
@@ -224,14 +235,32 @@ def run_in_own_process(experiment, runs_dir, source):
         return _read_run(folder)
     job = {"experiment": asdict(experiment), "runs_dir": str(runs_dir), "source": str(source)}
     command = [sys.executable, "-c", "import sgan_helpers.sweep as module; module._run_job_from_stdin()"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, **pipes) as process:
+    environment = {**os.environ, **ONE_THREAD}
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(
+            command,
+            text=True,
+            env=environment,
+            start_new_session=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        ) as process,
+    ):
+        _LIVE.add(process)
         with contextlib.suppress(BrokenPipeError):  # it failed at its start, and says why below
             process.stdin.write(json.dumps(job) + "\n")
             process.stdin.flush()  # and left open: its end tells the process that this one is gone
-        printed = process.stderr.read().strip().splitlines()
-        if process.wait():
-            raise RuntimeError(printed[-1] if printed else f"the process ended with status {process.returncode}")
+        for line in process.stdout:
+            if line.startswith("iteration"):
+                tqdm.write(f"{experiment}: {line.rstrip()}")
+        status = process.wait()
+        _LIVE.discard(process)
+        errors.seek(0)
+        printed = errors.read().strip().splitlines()
+        if status:
+            raise RuntimeError(printed[-1] if printed else f"the process ended with status {status}")
     return _read_run(folder)
 
 
@@ -253,9 +282,25 @@ def _load_once(source):
     return load_mnist(source)
 
 
-def _run_here(experiments, runs_dir, source):
-    for experiment in experiments:
-        yield _outcome(experiment, functools.partial(run_experiment, experiment, runs_dir, source))
+_LIVE = set()  # the processes of runs that are going on
+
+
+def _cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def _run_here(experiments, runs_dir, source, processes):
+    """Yield the outcome of each run as it ends. Whoever stops early, by Ctrl-C for instance, loses no iteration."""
+    with concurrent.futures.ThreadPoolExecutor(processes) as pool:
+        running = {pool.submit(run_in_own_process, each, runs_dir, source): each for each in experiments}
+        try:
+            for future in concurrent.futures.as_completed(running):
+                yield _outcome(running[future], future.result)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(_LIVE):
+                process.send_signal(signal.SIGINT)  # it saves its checkpoint; leaving the pool waits for that
+            raise
 
 
 def _run_on(client, experiments, runs_dir, source):
@@ -291,7 +336,7 @@ def _connect(scheduler):
         raise ConnectionError(f"No Dask scheduler answers at {scheduler!r}.") from error
 
 
-def check_sweep_arguments(methods, labels_per_class, seeds, iterations, path, runs_dir, source, scheduler):
+def check_sweep_arguments(methods, labels_per_class, seeds, iterations, path, runs_dir, source, processes, scheduler):
     """Raise unless the arguments of `sweep` are valid."""
     from sgan_helpers.data import MAX_SEED
 
@@ -312,6 +357,8 @@ def check_sweep_arguments(methods, labels_per_class, seeds, iterations, path, ru
             raise ValueError(f"The {name!r} parameter of sweep must have nothing twice. Got {values!r} instead.")
     check_int("sweep", "iterations", iterations, 1)
     check_path("sweep", "source", source)
+    if processes is not None:
+        check_int("sweep", "processes", processes, 1)
     if scheduler is not None:
         check_type("sweep", "scheduler", scheduler, str)
     _check_writable("path", path, pathlib.Path(path).parent if path else path)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,20 +15,23 @@ import psutil
 import pytest
 from test_results import SUMMARY
 
-from sgan_helpers import data, networks, run_folder, training
+from sgan_helpers import data, training
 from sgan_helpers import sweep as sweeping
 from sgan_helpers.__main__ import main
 from sgan_helpers.methods.build import recipe_of
 from sgan_helpers.results import HISTORY_COLUMNS, append_result, history_path, load_history, load_results
 from sgan_helpers.sweep import sweep
 
+IN_OWN_PROCESS = sweeping.run_in_own_process
 GRID = {"methods": ["supervised"], "labels_per_class": [2], "iterations": 2, "source": "sample"}
 
 
 @pytest.fixture(autouse=True)
 def single_steps(monkeypatch):
-    """Iterations are executed one by one, which compiles in half the time and gives the same bits."""
+    """Runs have no process of their own, and iterations are executed one by one, which compiles in half the time."""
     monkeypatch.setattr(training, "STEPS_PER_EXECUTION", 1)
+    monkeypatch.setattr(sweeping, "run_in_own_process", sweeping.run_experiment)
+    monkeypatch.setattr(sweeping, "_cores", lambda: 1)
 
 
 def folders(tmp_path):
@@ -85,7 +89,7 @@ def test_a_stopped_sweep_goes_on_where_it_was(tmp_path, trained, monkeypatch):
     assert load_results(tmp_path / "rows.csv")["init_seed"].tolist() == [0]
     monkeypatch.setattr(training, "train", counted)
     assert sorted(sweep(**grid)["init_seed"]) == [0, 1, 2]
-    assert [seed for *_, seed in trained] == [0, 1, 2]
+    assert sorted(seed for *_, seed in trained) == [0, 1, 2]
 
 
 def test_a_run_that_was_finished_but_not_recorded_is_read_and_not_repeated(tmp_path, trained):
@@ -158,20 +162,34 @@ def test_sweeps_into_one_table_lose_no_row(tmp_path):
     assert sorted(load_results(tmp_path / "rows.csv")["init_seed"]) == list(range(40))
 
 
-def test_ctrl_c_in_the_last_steps_of_a_run_stops_the_sweep(tmp_path, monkeypatch):
-    evaluate = networks.predict_logits
-
-    def pressed(*arguments):
-        os.kill(os.getpid(), signal.SIGINT)
-        return evaluate(*arguments)
-
-    monkeypatch.setattr(run_folder, "predict_logits", pressed)
-    grid = {**GRID, "seeds": [0, 1], **folders(tmp_path)}
-    with pytest.raises(KeyboardInterrupt, match="is finished"):
-        sweep(**grid)
-    assert len(list((tmp_path / "runs").glob("*/summary.json"))) == 1
-    monkeypatch.setattr(run_folder, "predict_logits", evaluate)
-    assert len(sweep(**grid)) == 2
+@pytest.mark.slow
+@pytest.mark.parametrize("group", [True, False], ids=["terminal", "kill"])
+def test_ctrl_c_saves_every_run_that_is_going_on(tmp_path, group):
+    """Two runs, each in a process of its own: as Ctrl-C in a terminal, and as a signal to the sweep alone."""
+    command = ["-m", "sgan_helpers", "sweep", "--methods", "supervised", "--labels-per-class", "2", "--seeds", "0", "1"]
+    command += [
+        "--processes",
+        "2",
+        "--iterations",
+        "1000000",
+        "--data",
+        "sample",
+        "--output",
+        "rows.csv",
+        "--runs",
+        "runs",
+    ]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"}
+    start = {"cwd": tmp_path, "env": environment, "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, *command], start_new_session=True, **start) as process:
+        waiting = {"seed 0: iteration", "seed 1: iteration"}  # what each run prints once it has been tested
+        while waiting:
+            waiting -= set(re.findall(r"seed \d: iteration", process.stdout.readline()))
+        (os.killpg if group else os.kill)(process.pid, signal.SIGINT)
+        printed = process.stderr.read()
+    assert process.returncode == 130 and "the same command goes on" in printed, printed
+    saved = {folder.name: list(folder.glob("checkpoint-*.npz")) for folder in (tmp_path / "runs").iterdir()}
+    assert len(saved) == 2 and all(saved.values()), saved
 
 
 @pytest.mark.parametrize(
@@ -186,6 +204,7 @@ def test_ctrl_c_in_the_last_steps_of_a_run_stops_the_sweep(tmp_path, monkeypatch
         ({"labels_per_class": [0]}, "'labels_per_class' parameter of sweep must be an int of at least 1"),
         ({"labels_per_class": [400]}, r"'labels_per_class' parameter of sweep must be an int in \[1, 399\]"),
         ({"iterations": 0}, "'iterations' parameter of sweep must be an int of at least 1"),
+        ({"processes": 0}, "'processes' parameter of sweep must be an int of at least 1"),
         ({"scheduler": 8786}, "'scheduler' parameter of sweep must be a str"),
         ({"source": ["sample"]}, "'source' parameter of sweep must be a path"),
         ({"path": ""}, "'path' parameter of sweep must be a path"),
@@ -227,13 +246,13 @@ def test_a_run_in_its_own_process_reports_its_failure_and_its_result(tmp_path):
     recipe = recipe_of("supervised")
     experiment = sweeping.Experiment("supervised", 2, 0, 2, recipe, "sample")
     with pytest.raises(RuntimeError, match="wants runs whose recipe is 'another1'"):
-        sweeping.run_in_own_process(replace(experiment, recipe="another1"), tmp_path, "sample")
-    summary, history = sweeping.run_in_own_process(experiment, tmp_path, "sample")
+        IN_OWN_PROCESS(replace(experiment, recipe="another1"), tmp_path, "sample")
+    summary, history = IN_OWN_PROCESS(experiment, tmp_path, "sample")
     here, _ = sweeping.run_experiment(experiment, tmp_path / "here", "sample")
     assert summary["test_accuracy"] == here["test_accuracy"] and summary["nll"] == here["nll"]
     assert [row["iteration"] for row in history] == ["2"]
-    again, _ = sweeping.run_in_own_process(experiment, tmp_path, "sample")
-    assert again == summary
+    again, _ = IN_OWN_PROCESS(experiment, tmp_path, "sample")
+    assert again == summary and summary["hardware"].endswith(", 1 core")
 
 
 @pytest.mark.slow

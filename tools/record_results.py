@@ -1,9 +1,9 @@
 """Run what is missing of the recorded grid, and make what the book keeps of one run: a picture and a classifier.
 
-Four methods at 20, 50, 100 and 1,000 labels, 10,000 iterations; then the parts of the strongest method at 20 and 100
-labels, with iterations that make all take about equally long. Each run has a folder below runs/results. A run that is
-recorded in results/runs.csv is not repeated, and an unfinished one goes on. To repeat recorded runs, name another
-table: `record_results.py mine.csv`.
+Four methods at 20, 50, 100 and 1,000 labels, 10,000 iterations; then the parts of pseudo-labels at 20 and 100 labels,
+with iterations that make all take about equally long; then the strongest method, 30,000 iterations. Each run has a
+folder below runs/results. A run that is recorded in results/runs.csv is not repeated, and an unfinished one goes on. To
+repeat recorded runs, name another table: `record_results.py mine.csv`.
 
 `record_results.py --first` draws book/figures/hero.png from the run of `make train`, and keeps its classifier for
 chapter 5.
@@ -46,6 +46,7 @@ def record(path):
     methods = ("supervised", "supervised-tuned", "sgan", "pseudo-labels")
     grids = [(method, *cells, 10000) for method in methods for cells in GRID]
     grids += [(method, (10, 2), range(3), iterations) for method, iterations in PARTS.items()]
+    grids += [("noisy-student", (count,), range(5), 30000) for count in (10, 2, 5, 100)]
     common = {"path": path, "runs_dir": ROOT / "runs" / "results", "source": "full"}
     failures = []
     for method, labels_per_class, seeds, iterations in grids:
