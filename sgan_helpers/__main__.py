@@ -221,7 +221,8 @@ def draw_pictures(run):
     iterations = [row["iteration"] for row in run.history]
     accuracies = {run.summary["method"]: [row["test_accuracy"] for row in run.history]}
     plotting.plot_accuracy(iterations, accuracies).savefig(run.output_dir / "accuracy.png")
-    plotting.plot_losses(run.losses).savefig(run.output_dir / "losses.png")
+    if len(run.losses) > 1:
+        plotting.plot_losses(run.losses).savefig(run.output_dir / "losses.png")
     if run.samples is not None:
         plotting.plot_samples(run.samples, iterations).savefig(run.output_dir / "digits.png")
         (run.output_dir / "digits.gif").write_bytes(plotting.animate_samples(run.samples))
@@ -244,9 +245,12 @@ def evaluate_command(options):
     try:
         summary = json.loads(summary_path.read_text())
         headline = "{method}, {labels} labels, seed {seed}, {iterations:,} iterations".format(**summary)
-        class_discriminator = build_model(summary["method"], seed=0).class_discriminator
+        model = build_model(summary["method"], seed=0)
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"The file {str(summary_path)!r} is no summary of a run.") from error
+    if not METHODS[summary["method"]].has_network:
+        raise ValueError(f"The method {summary['method']!r} keeps no network to test again. Train it again: see train.")
+    class_discriminator = model.class_discriminator
     if not weights_path.exists():
         raise FileNotFoundError(f"There is no file {str(weights_path)!r}.")
     mnist = load_mnist(options.data)

@@ -83,9 +83,13 @@ class RunFolder:
             noise = tf.random.stateless_normal(noise_shape, random_seed_pair(model.seed, "sample_noise", 0))
             images = model.generator(noise, training=False).numpy()[..., 0]  # (100, 28, 28) in [-1, 1]
             self.samples.append(np.round((images + 1.0) * 127.5).astype(np.uint8))
-        recent = [row[1:] for row in self.loss_rows if row[0] > self.evaluated()]
-        losses = dict(zip(self.loss_names, np.mean(recent, axis=0).tolist(), strict=True))
         self.evaluation_seconds += time.perf_counter() - started
+        return self.record(metrics)
+
+    def record(self, metrics):
+        """Add a row with the metrics of a test to the history, and return it as a line to print."""
+        recent = [row[1:] for row in self.loss_rows if row[0] > self.evaluated()]
+        losses = dict(zip(self.loss_names, np.mean(recent, axis=0).tolist(), strict=True)) if recent else {}
         self.history.append(
             {
                 "iteration": self.step,
@@ -100,7 +104,7 @@ class RunFolder:
         return f"iteration {self.step:6,}  test accuracy {100 * metrics['accuracy']:.2f} %  {shown}"
 
     def save(self, model):
-        """Write the checkpoint, and from the same numbers `history.csv`, `losses.csv` and `samples.npz`."""
+        """Write the checkpoint, and from the same numbers the tables and the generated digits."""
         if self.path is None:
             return
         notes = {
@@ -117,7 +121,15 @@ class RunFolder:
             "samples": np.array(self.samples, np.uint8),
         }
         checkpoints.save_checkpoint(self.path, self.step, {**arrays, **checkpoints.model_state(model)})
+        self.save_tables()
+
+    def save_tables(self):
+        """Write `history.csv`, and `losses.csv` and `samples.npz` where there are losses and generated digits."""
+        if self.path is None:
+            return
         write_csv(self.path / "history.csv", self.history)
+        if not self.loss_rows:
+            return
         losses = self.loss_arrays()
         rows = [dict(zip(losses, values, strict=True)) for values in zip(*losses.values(), strict=True)]
         write_csv(self.path / "losses.csv", rows)

@@ -25,7 +25,9 @@ from sgan_helpers.checks import (
     check_type,
 )
 from sgan_helpers.data import MAX_SEED, LabeledSplit, batch_stream
+from sgan_helpers.methods import METHODS
 from sgan_helpers.methods.build import build_model, check_model_arguments, recipe_hash
+from sgan_helpers.metrics import evaluate_logits
 from sgan_helpers.networks import keras_defaults
 from sgan_helpers.run_folder import RunFolder, labels_per_class, split_fingerprint
 
@@ -37,7 +39,8 @@ class TrainingRun:
     """What a finished training leaves behind.
 
     Attributes:
-        class_discriminator: the trained classifier, images (batch, 28, 28, 1) to class logits (batch, K).
+        class_discriminator: the trained classifier, images (batch, 28, 28, 1) to class logits (batch, K); or None for a
+            method without a network.
         generator: the trained generator, or None for a method without a GAN.
         summary: dict, the contents of `summary.json`.
         history: list of dicts, one for each evaluation.
@@ -47,7 +50,7 @@ class TrainingRun:
         output_dir: path of the run folder, or None.
     """
 
-    class_discriminator: keras.Model
+    class_discriminator: keras.Model | None
     generator: keras.Model | None
     summary: dict
     history: list
@@ -131,6 +134,26 @@ def train(
     }
     run = RunFolder(output_dir, settings)
     run.open(model, resume, iterations)
+    if METHODS[method].has_network:
+        interrupted = _fit(model, split, run, test_images, test_labels, iterations, evaluate_every, batch_size)
+    else:
+        interrupted = _classify(model, split, run, test_images, test_labels, iterations)
+    summary = run.finish(model, iterations)
+    if interrupted and run.path is not None:  # in the last steps: whoever called may have more to do
+        raise KeyboardInterrupt(f"Stopped at the last iteration; the run in {str(run.path)!r} is finished.")
+    return TrainingRun(
+        class_discriminator=getattr(model, "class_discriminator", None),
+        generator=getattr(model, "generator", None),
+        summary=summary,
+        history=run.history,
+        losses=run.loss_arrays(),
+        samples=np.stack(run.samples) if run.samples else None,
+        output_dir=run.path,
+    )
+
+
+def _fit(model, split, run, test_images, test_labels, iterations, evaluate_every, batch_size):
+    """Train a model to the end, test and save it along the way. Return whether Ctrl-C was pressed in the last steps."""
     model.compile(optimizer=None, steps_per_execution=STEPS_PER_EXECUTION, jit_compile=False)
     in_terminal = sys.stderr.isatty()
     with (
@@ -141,7 +164,7 @@ def train(
         while run.evaluated() < iterations:
             stop = min(iterations, (run.step // evaluate_every + 1) * evaluate_every)
             if run.step < stop:  # Not so where a run stopped by Ctrl-C is to end at the very iteration it reached.
-                stream = batch_stream(split, seed=seed, start=run.step, stop=stop, batch_size=batch_size)
+                stream = batch_stream(split, seed=model.seed, start=run.step, stop=stop, batch_size=batch_size)
                 started = time.perf_counter()
                 model.fit(stream, verbose=0, shuffle=False, callbacks=[watcher])
                 run.training_seconds += time.perf_counter() - started
@@ -152,19 +175,17 @@ def train(
             if interrupt.is_set() and run.step < iterations:
                 kept = "" if run.path is None else f" and saved a checkpoint in {str(run.path)!r}"
                 raise KeyboardInterrupt(f"Stopped after iteration {run.step:,}{kept}.")
+    return interrupt.is_set()
 
-    summary = run.finish(model, iterations)
-    if interrupt.is_set() and run.path is not None:  # in the last steps: whoever called may have more to do
-        raise KeyboardInterrupt(f"Stopped at the last iteration; the run in {str(run.path)!r} is finished.")
-    return TrainingRun(
-        class_discriminator=model.class_discriminator,
-        generator=getattr(model, "generator", None),
-        summary=summary,
-        history=run.history,
-        losses=run.loss_arrays(),
-        samples=np.stack(run.samples) if run.samples else None,
-        output_dir=run.path,
-    )
+
+def _classify(model, split, run, test_images, test_labels, iterations):
+    """Let a method without a network classify the test images, and record that as the one test of the run."""
+    started = time.perf_counter()
+    logits = model.classify(split, test_images, iterations)
+    run.step, run.training_seconds = iterations, time.perf_counter() - started
+    print(run.record(evaluate_logits(logits, test_labels)), flush=True)
+    run.save_tables()
+    return False
 
 
 def check_train_arguments(split, test_images, test_labels, iterations, evaluate_every, batch_size):

@@ -30,9 +30,14 @@ class Method:
 
     @property
     def model_class(self):
-        """The class of its untrained `keras.Model`, imported on first use."""
+        """The class of its untrained `keras.Model`, or what stands for it, imported on first use."""
         module, name = self.home.split(":")
         return getattr(importlib.import_module(f"{__name__}.{module}"), name)
+
+    @property
+    def has_network(self):
+        """Whether it trains a network, whose weights a run keeps."""
+        return bool(self.model_class.network_names)
 
     @property
     def defaults(self):
@@ -59,6 +64,13 @@ METHODS = {  # in the order of tables and legends
         "s",
         "supervised_tuned:TunedSupervised",
         "the same on distorted images, with averaged weights",
+    ),
+    "label-spreading": Method(
+        "label spreading",
+        "#332288",
+        ">",
+        "label_spreading:LabelSpreading",
+        "no network: a graph of all images, along which the labels spread; needs a minute",
     ),
     "sgan": Method(
         "SGAN",

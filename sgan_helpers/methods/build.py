@@ -10,7 +10,7 @@ from sgan_helpers.checks import check_amounts, check_choice, check_int, check_nu
 from sgan_helpers.methods import METHODS
 from sgan_helpers.networks import describe_layer, keras_defaults
 
-BELOW_ONE = ("beta_1", "average_decay", "confidence", "last_confidence")  # hyper-parameters that lie in [0, 1)
+BELOW_ONE = ("beta_1", "average_decay", "confidence", "last_confidence", "alpha")  # hyper-parameters that lie in [0, 1)
 
 
 def build_model(method, num_classes=10, *, seed, networks=None, **hyperparameters):
