@@ -163,7 +163,7 @@ def test_a_method_learns_images_that_are_not_mnist_whether_it_is_stopped_or_not(
     whole = run_bars(method, output_dir=tmp_path / "whole", **plan)
     assert whole.class_discriminator.output_shape == (None, 3)
     assert whole.summary["test_accuracy"] > 0.9
-    with_gan = {"sgan", "real-or-fake", "feature-matching", "pseudo-labels+gan"}
+    with_gan = {"sgan", "sgan-tuned", "real-or-fake", "feature-matching", "pseudo-labels+gan"}
     assert (whole.generator is not None) == (method in with_gan)
     stopped = tmp_path / "stopped"
     stopped.mkdir()

@@ -79,6 +79,13 @@ METHODS = {  # in the order of tables and legends
         "sgan:SGAN",
         "the book's semi-supervised GAN, two discriminators on one trunk and a generator",
     ),
+    "sgan-tuned": Method(
+        "SGAN, tuned",
+        "#B8860B",
+        "d",
+        "sgan_tuned:TunedSGAN",
+        "the same on distorted images, real and generated, with averaged weights",
+    ),
     "pseudo-labels": Method(
         "pseudo-labels",
         "#000000",
