@@ -1,5 +1,6 @@
 """Candidates are compared with their own settings each, in any order, and leave nothing behind for the next one."""
 
+import concurrent.futures
 import csv
 
 import choose_settings
@@ -8,6 +9,7 @@ import pytest
 from sgan_helpers import training
 from sgan_helpers.data import split_labeled
 from sgan_helpers.methods import METHODS
+from sgan_helpers.methods.build import recipe_of
 from sgan_helpers.mnist import Mnist
 
 ROW = {"split_seed": 100, "iterations": 6}
@@ -77,3 +79,41 @@ def test_every_candidate_is_a_row_and_what_train_takes():
             assert set(settings) - {"networks", "batch_size"} <= set(METHODS[row["method"]].defaults)
             row = {column: str(value) for column, value in row.items()}
             assert any(row.items() <= other.items() for other in recorded), "a candidate whose row is not there"
+
+
+def test_the_later_choices_are_told_apart_by_their_rows_and_have_six_splits():
+    candidates = list(choose_settings.choice_candidates())
+    rows = [tuple(row.items()) for row, *_ in candidates]
+    assert len(set(rows)) == len(rows) == 6 * len(choose_settings.CHOICES)
+    for row, per_class, settings in candidates:
+        assert row["labels"] == 10 * per_class and row["split_seed"] >= 100
+        assert set(settings) <= set(METHODS[row["method"]].defaults)
+        assert recipe_of(row["method"], **settings)
+    path = choose_settings.RESULTS / "validation-choices.csv"
+    known = [{column: str(value) for column, value in row.items()} for row, *_ in candidates]
+    for row in choose_settings.read_csv(path):
+        row.pop("validation_accuracy")
+        assert row in known, "recorded of a candidate that is no more"
+
+
+def test_settings_are_told_in_words():
+    assert choose_settings.in_words({}) == "as it is"
+    assert choose_settings.in_words({"gan_weight": 0.1, "distortion": {"shift": 2.0}}) == "gan weight 0.1; shift 2"
+
+
+def test_candidates_that_run_side_by_side_are_recorded_once_each(tmp_path, monkeypatch, validation):
+    """With a pool of threads in place of processes: what is recorded is not done again."""
+    candidates = [({"method": "label-spreading", "split_seed": seed, "iterations": 9}, 3, {}) for seed in (100, 101)]
+    monkeypatch.setattr(choose_settings.concurrent.futures, "ProcessPoolExecutor", here)
+    monkeypatch.setattr(choose_settings, "_held_out", lambda: validation)
+    path = tmp_path / "choices.csv"
+    for _ in range(2):
+        choose_settings.compare_side_by_side(path, candidates)
+        recorded = choose_settings.read_csv(path)
+        assert sorted(row["split_seed"] for row in recorded) == ["100", "101"]
+    assert all(0.5 < float(row["validation_accuracy"]) <= 1 for row in recorded)
+
+
+def here(**_):
+    """A pool of one thread in place of one of processes."""
+    return concurrent.futures.ThreadPoolExecutor(1)

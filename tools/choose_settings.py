@@ -2,18 +2,23 @@
 
 The validation images are the last 10,000 training images; the test set is not touched. The split seeds are 100 and
 above, which no reported run uses. First the trunk and the learning rate, for the SGAN and the matched baseline (into
-validation.csv); then the distortions of the tuned baseline on that trunk (into validation-tuned.csv); last the balance
-of the pseudo-labels and the weight of the GAN, with 100 labels (into validation-pseudo-labels.csv). Candidates that are
-recorded already are skipped, so the comparison can be stopped and resumed.
+validation.csv); then the distortions of the tuned baseline on that trunk (into validation-tuned.csv); then the balance
+of the pseudo-labels and the weight of the GAN, with 100 labels (into validation-pseudo-labels.csv). These three were
+made with up to three splits. The later choices have six splits each, and one table (validation-choices.csv).
 
-Whatever a candidate is, it is handed to `train`: nothing is left behind for the next one.
+Candidates that are recorded already are skipped, so the comparison can be stopped and resumed. The later ones are
+trained one a core at a time, in processes with one thread. Whatever a candidate is, it is handed to `train`: nothing is
+left behind for the next one.
 """
 
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import concurrent.futures
 import csv
+import functools
+import multiprocessing
 import pathlib
 
 import keras
@@ -21,8 +26,10 @@ from keras import layers
 
 from sgan_helpers.checkpoints import write_csv
 from sgan_helpers.data import split_labeled
+from sgan_helpers.distortions import DISTORTION, NOISY_DISTORTION
 from sgan_helpers.mnist import hold_out_validation, load_mnist
 from sgan_helpers.networks import build_generator
+from sgan_helpers.sweep import ONE_THREAD
 from sgan_helpers.training import train
 
 RESULTS = pathlib.Path(__file__).parents[1] / "results"
@@ -54,6 +61,52 @@ PSEUDO_LABELS = [
     ("pseudo-labels+gan", 3.0, 3000, 2e-3, 0.1),
     ("pseudo-labels+gan", 3.0, 3000, 2e-3, 1.0),
 ]
+STRONG = {"rotation": 20.0, "scale": 0.2, "shear": 0.3, "shift": 3.0, "noise": 0.0}
+CHOICES = [
+    # method, labels per class, iterations, settings that differ from the defaults
+    *(
+        ("label-spreading", 10, 1000, settings)
+        for settings in (
+            {},
+            {"neighbors": 5},
+            {"neighbors": 20},
+            {"components": 30},
+            {"components": 100},
+            {"alpha": 0.9},
+            {"alpha": 0.999},
+            {"sharpness": 1.0},
+        )
+    ),
+    *(
+        ("supervised-tuned", per_class, 3000, {"distortion": distortion})
+        for per_class in (10, 100)
+        for distortion in (
+            DISTORTION,
+            {**DISTORTION, "noise": 0.3},
+            NOISY_DISTORTION,
+            STRONG,
+            {**STRONG, "noise": 0.3},
+        )
+    ),
+    *(
+        ("sgan-tuned", 10, 4000, {"learning_rate": learning_rate, "distortion": distortion})
+        for learning_rate in (5e-4, 1e-3)
+        for distortion in (DISTORTION, NOISY_DISTORTION)
+    ),
+    *(
+        ("pseudo-labels", 10, 10000, {"distortion": distortion})
+        for distortion in (
+            DISTORTION,
+            {**DISTORTION, "noise": 0.1},
+            {**DISTORTION, "noise": 0.3},
+            {**DISTORTION, "noise": 0.5},
+            NOISY_DISTORTION,
+        )
+    ),
+    ("noisy-student", 10, 30000, {"last_confidence": 0.95}),
+    ("noisy-student", 10, 30000, {}),
+]
+CHOICE_SPLITS = range(100, 106)
 TUNED_SPLITS = [(10, 100), (10, 101), (100, 100)]  # labels per class, split seed
 
 
@@ -109,7 +162,7 @@ def tuned_candidates():
             yield (
                 {**row, "split_seed": split_seed, "iterations": 3000},
                 per_class,
-                {**settings, "distortion": distortion},
+                {**settings, "distortion": {**distortion, "noise": 0.0}},
             )
 
 
@@ -124,6 +177,57 @@ def pseudo_label_candidates():
             yield {**row, "split_seed": split_seed, "iterations": 5000}, 10, settings
 
 
+def choice_candidates():
+    """Yield the later choices, six splits each."""
+    for method, per_class, iterations, settings in CHOICES:
+        row = {"method": method, "settings": in_words(settings), "labels": 10 * per_class}
+        for split_seed in CHOICE_SPLITS:
+            yield {**row, "split_seed": split_seed, "iterations": iterations}, per_class, settings
+
+
+def in_words(settings):
+    """Return settings as text, "alpha 0.9", those inside a dict one by one; "as it is" where there are none."""
+    flat = {}
+    for name, value in settings.items():
+        flat |= value if isinstance(value, dict) else {name: value}
+    return "; ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in flat.items()) or "as it is"
+
+
+def read_csv(path):
+    """Return the rows of a CSV, dicts of strings; none if there is no such file."""
+    if not path.exists():
+        return []
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def validate(row, per_class, settings, mnist=None):
+    """Train a candidate and return its validation accuracy; `mnist` is the database with validation images."""
+    mnist = mnist or _held_out()
+    run = train(
+        row["method"],
+        split_labeled(mnist.train_images, mnist.train_labels, per_class, seed=int(row["split_seed"])),
+        test_images=mnist.test_images,
+        test_labels=mnist.test_labels,
+        iterations=int(row["iterations"]),
+        seed=int(row["split_seed"]),
+        **settings,
+    )
+    return run.summary["test_accuracy"]
+
+
+@functools.cache
+def _held_out():
+    return hold_out_validation(load_mnist("full"))
+
+
+def missing(path, candidates):
+    """Return the candidates that are not recorded in the CSV at `path`, their rows as strings."""
+    candidates = [({name: str(value) for name, value in row.items()}, *rest) for row, *rest in candidates]
+    recorded = read_csv(path)
+    return [candidate for candidate in candidates if not any(candidate[0].items() <= row.items() for row in recorded)]
+
+
 def compare(path, candidates, mnist):
     """Train each candidate that is not recorded in the CSV at `path`, and add its validation accuracy there.
 
@@ -133,26 +237,21 @@ def compare(path, candidates, mnist):
             labelled images of each class; and what `train` is given, a dict.
         mnist: a `Mnist` whose test images are the validation images.
     """
-    for row, per_class, settings in candidates:
-        rows = []
-        if path.exists():
-            with open(path, newline="") as file:
-                rows = list(csv.DictReader(file))
-        row = {name: str(value) for name, value in row.items()}
-        if any(all(recorded[name] == value for name, value in row.items()) for recorded in rows):
-            continue
-        print(row, flush=True)
-        seed = int(row["split_seed"])
-        run = train(
-            row["method"],
-            split_labeled(mnist.train_images, mnist.train_labels, per_class, seed=seed),
-            test_images=mnist.test_images,
-            test_labels=mnist.test_labels,
-            iterations=int(row["iterations"]),
-            seed=seed,
-            **settings,
-        )
-        write_csv(path, [*rows, {**row, "validation_accuracy": run.summary["test_accuracy"]}])
+    for row, per_class, settings in missing(path, candidates):
+        accuracy = validate(row, per_class, settings, mnist)
+        write_csv(path, [*read_csv(path), {**row, "validation_accuracy": accuracy}])
+
+
+def compare_side_by_side(path, candidates):
+    """Do the same, one candidate a core at a time."""
+    os.environ.update(ONE_THREAD)  # for the processes that start now
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(mp_context=context) as pool:
+        running = {pool.submit(validate, *candidate): candidate[0] for candidate in missing(path, candidates)}
+        for number, future in enumerate(concurrent.futures.as_completed(running), start=1):
+            row = {**running[future], "validation_accuracy": future.result()}
+            write_csv(path, [*read_csv(path), row])
+            print(f"{number} of {len(running)}: {row}", flush=True)
 
 
 def main():
@@ -161,6 +260,7 @@ def main():
     compare(RESULTS / "validation.csv", trunk_candidates(), mnist)
     compare(RESULTS / "validation-tuned.csv", tuned_candidates(), mnist)
     compare(RESULTS / "validation-pseudo-labels.csv", pseudo_label_candidates(), mnist)
+    compare_side_by_side(RESULTS / "validation-choices.csv", choice_candidates())
 
 
 if __name__ == "__main__":
