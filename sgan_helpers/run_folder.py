@@ -207,9 +207,14 @@ def hardware():
     if cpuinfo.exists():
         lines = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
         name = lines[0].split(":", 1)[1].strip() if lines else name
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    cores = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or cores)
+    threads = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
+    cores = min(usable_cores(), int(threads)) if threads.isdigit() and int(threads) else usable_cores()
     return f"{name}, {cores} {'core' if cores == 1 else 'cores'}"
+
+
+def usable_cores():
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def split_fingerprint(split):

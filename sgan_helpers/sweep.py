@@ -36,6 +36,7 @@ from sgan_helpers.results import (
 )
 
 CONNECT_SECONDS = 10  # how long a Dask scheduler has to answer
+_LIVE = set()  # the processes of runs that are going on
 # Two runs of one thread each are almost twice the work of one run of two threads; and a row must not depend on cores.
 ONE_THREAD = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"), "1")
 
@@ -118,6 +119,7 @@ def sweep(
         RuntimeError: some runs failed; those that did not are recorded.
     """
     from sgan_helpers.methods.build import recipe_of
+    from sgan_helpers.run_folder import usable_cores
 
     check_sweep_arguments(methods, labels_per_class, seeds, iterations, path, runs_dir, source, processes, scheduler)
     mnist = _load_once(source)
@@ -134,7 +136,7 @@ def sweep(
     missing = [experiment for experiment in experiments if experiment.key not in recorded]
     print(f"{len(experiments)} runs, {len(experiments) - len(missing)} of them recorded already in {path}", flush=True)
     if scheduler is None or not missing:
-        runs = _run_here(missing, runs_dir, source, processes or _cores())
+        runs = _run_here(missing, runs_dir, source, processes or usable_cores())
     else:
         runs = _run_on(_connect(scheduler), missing, runs_dir, source)
     with contextlib.closing(runs):
@@ -282,13 +284,6 @@ def _load_once(source):
     return load_mnist(source)
 
 
-_LIVE = set()  # the processes of runs that are going on
-
-
-def _cores():
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
 def _run_here(experiments, runs_dir, source, processes):
     """Yield the outcome of each run as it ends. Whoever stops early, by Ctrl-C for instance, loses no iteration."""
     with concurrent.futures.ThreadPoolExecutor(processes) as pool:
@@ -298,8 +293,12 @@ def _run_here(experiments, runs_dir, source, processes):
                 yield _outcome(running[future], future.result)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in list(_LIVE):
-                process.send_signal(signal.SIGINT)  # it saves its checkpoint; leaving the pool waits for that
+            told = set()
+            while not all(future.done() for future in running):  # a run may just be starting
+                for process in set(list(_LIVE)) - told:
+                    process.send_signal(signal.SIGINT)  # once: it saves its checkpoint and ends
+                    told.add(process)
+                time.sleep(0.05)
             raise
 
 

@@ -8,6 +8,7 @@ from scipy import sparse
 
 from sgan_helpers import training
 from sgan_helpers.__main__ import main
+from sgan_helpers.data import split_labeled
 from sgan_helpers.methods.label_spreading import LabelSpreading, neighbor_weights, spread_labels
 
 
@@ -42,8 +43,6 @@ def test_two_rings_that_no_line_can_part_are_told_apart():
     rings = np.arange(400) % 2
     images = np.full((400, 28, 28, 1), -1.0, np.float32)
     images[:, 0, :2, 0] = ((0.3 + 0.5 * rings) * [np.cos(angles), np.sin(angles)]).T
-    from sgan_helpers.data import split_labeled
-
     split = split_labeled(images[:300], rings[:300], 2, seed=0)
     logits = LabelSpreading(seed=0).classify(split, images[300:], 1000)
     assert (logits.argmax(axis=1) == rings[300:]).mean() == 1

@@ -205,9 +205,10 @@ import contextlib, os, pathlib, sys
 here = pathlib.Path({here!r})
 sys.path.insert(0, str(here))
 os.chdir(here)
-from sgan_helpers import plotting, sweep
+from sgan_helpers import plotting, run_folder, sweep
 from sgan_helpers.__main__ import main
-sweep.run_in_own_process, sweep._cores = sweep.run_experiment, lambda: 1  # in this process, which has TensorFlow
+sweep.run_in_own_process = sweep.run_experiment  # in this process, which has TensorFlow
+run_folder.usable_cores = lambda: 1
 drawn = []
 savefig = plotting.plt.Figure.savefig
 def save(figure, path): drawn.extend((line.get_label(), line.get_color()) for a in figure.axes for line in a.lines)

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from test_results import SUMMARY
 
-from sgan_helpers import data, training
+from sgan_helpers import data, run_folder, training
 from sgan_helpers import sweep as sweeping
 from sgan_helpers.__main__ import main
 from sgan_helpers.methods.build import recipe_of
@@ -31,7 +31,7 @@ def single_steps(monkeypatch):
     """Runs have no process of their own, and iterations are executed one by one, which compiles in half the time."""
     monkeypatch.setattr(training, "STEPS_PER_EXECUTION", 1)
     monkeypatch.setattr(sweeping, "run_in_own_process", sweeping.run_experiment)
-    monkeypatch.setattr(sweeping, "_cores", lambda: 1)
+    monkeypatch.setattr(run_folder, "usable_cores", lambda: 1)
 
 
 def folders(tmp_path):

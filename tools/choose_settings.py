@@ -248,10 +248,14 @@ def compare_side_by_side(path, candidates):
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(mp_context=context) as pool:
         running = {pool.submit(validate, *candidate): candidate[0] for candidate in missing(path, candidates)}
-        for number, future in enumerate(concurrent.futures.as_completed(running), start=1):
-            row = {**running[future], "validation_accuracy": future.result()}
-            write_csv(path, [*read_csv(path), row])
-            print(f"{number} of {len(running)}: {row}", flush=True)
+        try:
+            for number, future in enumerate(concurrent.futures.as_completed(running), start=1):
+                row = {**running[future], "validation_accuracy": future.result()}
+                write_csv(path, [*read_csv(path), row])
+                print(f"{number} of {len(running)}: {row}", flush=True)
+        except BaseException:  # Ctrl-C, or a candidate that fails: do not go through the others first
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def main():

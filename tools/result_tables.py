@@ -109,6 +109,18 @@ def csv_table(name):
     return markdown([column.replace("_", " ") for column in table.columns], table.to_numpy().tolist())
 
 
+def choice_table():
+    """Return the later choices: a row for each method and its settings, over its splits."""
+    choices = pd.read_csv(ROOT / "results" / "validation-choices.csv")
+    rows = [
+        [*cell[:2], *(f"{number:,}" for number in cell[2:]), mean_and_deviation(accuracies, scale=100)]
+        for cell, accuracies in choices.groupby(["method", "settings", "labels", "iterations"], sort=False)[
+            "validation_accuracy"
+        ]
+    ]
+    return markdown(["method", "settings", "labels", "iterations", "validation accuracy, % (splits)"], rows)
+
+
 def make_page(every):
     """Return book/results.md."""
     published = pd.read_csv(ROOT / "results" / "published.csv", dtype=str).fillna("").query("checked == 'yes'")
@@ -171,6 +183,9 @@ The distortions of the tuned network, its learning rate and its average:
 The balance of the pseudo-labels, the learning rate, and the weight of the GAN beside them:
 
 {csv_table("validation-pseudo-labels.csv")}
+Later choices, mean ± standard deviation over splits. Candidates with fewer than six splits are not finished:
+
+{choice_table()}
 ## Published test errors
 
 Per cent, mean ± standard deviation over splits where the paper gives one.

@@ -98,7 +98,7 @@ METHODS = {  # in the order of tables and legends
         "#882255",
         "p",
         "noisy_student:NoisyStudent",
-        "pseudo-labels on noisy images, for 30,000 iterations; the most accurate with few labels",
+        "pseudo-labels on noisy images; made for 30,000 iterations",
     ),
     "pseudo-labels+gan": Method(
         "pseudo-labels + GAN",

@@ -88,9 +88,10 @@ def check_networks(function, networks, names):
     """Raise unless what a builder has returned are networks, one for each name."""
     wrong = [network for network in networks if not isinstance(network, keras.Model)]
     if len(networks) != len(names) or wrong:
+        wanted = ", ".join(names) or "its networks, and this method has none"
         given = f"a {type(wrong[0]).__name__} among them" if wrong else f"{len(networks)} of them"
         raise ValueError(
-            f"The 'networks' parameter of {function} must return a keras.Model for each of {', '.join(names)}. "
+            f"The 'networks' parameter of {function} must return a keras.Model for each of {wanted}. "
             f"Got {given} instead."
         )
 
