@@ -43,6 +43,7 @@ _HOME = {  # what the book shows to its readers; each of these functions checks 
     "load_history": "results",
     "results_path": "results",
     "paired_difference": "results",
+    "holm_intervals": "results",
 }
 
 __all__ = sorted(_HOME)

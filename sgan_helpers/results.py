@@ -3,6 +3,7 @@
 import csv
 import pathlib
 
+import numpy as np
 import pandas as pd
 from filelock import FileLock
 from scipy import stats
@@ -114,6 +115,40 @@ def paired_difference(results, method, baseline, confidence=0.95):
     return pd.DataFrame(rows, columns=["labels", "pairs", "mean", "low", "high"]).set_index("labels")
 
 
+def holm_intervals(differences, confidence=0.95):
+    """Compute the mean of several sets of paired differences, with Student's intervals, plain and adjusted by Holm.
+
+    A plain interval misses the true mean in 1 of 20 experiments, so among twenty of them one that excludes zero is no
+    news. Holm's rule keeps the risk that *any* of them errs below 1 in 20: the question with the smallest p-value is
+    held to a risk of 0.05 / m, with m questions, the next to 0.05 / (m - 1), and so on until one is not decided; that
+    one and all that follow are held to the risk at which it stopped.
+
+    Args:
+        differences: dict from the name of a question to its paired differences, a float array of at least 2.
+        confidence: float in (0, 1), of the plain intervals, and of all adjusted ones together.
+
+    Returns:
+        A `pandas.DataFrame` indexed by question, in the order of `differences`: `pairs`, `mean`, `low`, `high`,
+        `adjusted_low`, `adjusted_high`.
+
+    Raises:
+        TypeError, ValueError: `differences` is no such dict, or `confidence` is out of range.
+
+    Source: Holm (1979), "A Simple Sequentially Rejective Multiple Test Procedure".
+    """
+    check_holm_arguments(differences, confidence)
+    tests = {name: stats.ttest_1samp(values, 0) for name, values in differences.items()}
+    risk, stopped, rows = 1 - confidence, False, {}
+    for rank, name in enumerate(sorted(tests, key=lambda name: tests[name].pvalue)):
+        if not stopped:
+            level = risk / (len(tests) - rank)
+            stopped = not tests[name].pvalue < level
+        plain, adjusted = (tests[name].confidence_interval(1 - each) for each in (risk, level))
+        rows[name] = [len(differences[name]), np.mean(differences[name]), *plain, *adjusted]
+    columns = ["pairs", "mean", "low", "high", "adjusted_low", "adjusted_high"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).reindex(list(differences))
+
+
 def append_result(summary, path, history=()):
     """Add a finished run to a CSV as one row, atomically; a run that is there already is replaced.
 
@@ -179,6 +214,24 @@ def check_paired_arguments(results, method, baseline, confidence):
             "The 'results' parameter of paired_difference must have one run for each method, number of labels and pair "
             "of seeds. Got two: choose one recipe first."
         )
+
+
+def check_holm_arguments(differences, confidence):
+    """Raise unless the arguments of `holm_intervals` are valid."""
+    check_type("holm_intervals", "differences", differences, dict)
+    for name, values in differences.items():
+        values = np.asarray(values)
+        if values.ndim != 1 or len(values) < 2 or not np.issubdtype(values.dtype, np.number):
+            raise ValueError(
+                "The 'differences' parameter of holm_intervals must have an array of at least 2 numbers for each "
+                f"question. Got {values!r} for {name!r} instead."
+            )
+        if not np.isfinite(values).all():
+            raise ValueError(
+                "The 'differences' parameter of holm_intervals must be finite. "
+                f"Got NaN or an infinite number for {name!r} instead."
+            )
+    check_number("holm_intervals", "confidence", confidence, 0, 1)
 
 
 def _load_table(path, columns):

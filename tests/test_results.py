@@ -9,6 +9,7 @@ from sgan_helpers.results import (
     COLUMNS,
     append_result,
     history_path,
+    holm_intervals,
     load_history,
     load_results,
     paired_difference,
@@ -172,3 +173,47 @@ def test_methods_without_a_common_seed_have_an_empty_table():
     results.loc[results["method"] == "b", ["split_seed", "init_seed"]] = 1
     table = paired_difference(results, "a", "b")
     assert len(table) == 0 and list(table.columns) == ["pairs", "mean", "low", "high"]
+
+
+def test_holm_holds_the_smallest_p_value_to_the_smallest_risk_and_stops_at_the_first_that_fails():
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal(5)
+    noise = (noise - noise.mean()) / noise.std(ddof=1)
+    shifts = {"clear": 20.0, "none": 0.0, "close": 1.9, "closer": 2.0}  # of 5 pairs: t = shift * 5 ** 0.5
+    differences = {name: noise + shift for name, shift in shifts.items()}
+    table = holm_intervals(differences)
+    assert list(table.index) == list(shifts) and set(table["pairs"]) == {5}
+
+    def half_width(risk):
+        return stats.t.ppf(1 - risk / 2, 4) / 5**0.5
+
+    # p: clear 2e-6 < .05 / 4; closer .011 < .05 / 3; close .013 < .05 / 2; none 1 > .05
+    risks = {"clear": 0.05 / 4, "closer": 0.05 / 3, "close": 0.05 / 2, "none": 0.05}
+    for name, risk in risks.items():
+        row = table.loc[name]
+        assert row["mean"] == pytest.approx(shifts[name], abs=1e-9)
+        assert row["high"] - row["low"] == pytest.approx(2 * half_width(0.05))
+        assert row["adjusted_high"] - row["adjusted_low"] == pytest.approx(2 * half_width(risk))
+        assert (row["adjusted_low"] > 0) == (name != "none")
+
+    # With four more undecided questions "closer" meets 0.05 / 7 and stops; "close" is held to the same, not 0.05 / 6.
+    more = holm_intervals(differences | {f"nothing {number}": noise for number in range(4)})
+    for name in ("closer", "close"):
+        assert more.loc[name, "adjusted_high"] - more.loc[name, "adjusted_low"] == pytest.approx(
+            2 * half_width(0.05 / 7)
+        )
+        assert more.loc[name, "low"] > 0 > more.loc[name, "adjusted_low"]
+
+
+@pytest.mark.parametrize(
+    "differences, error, message",
+    [
+        ([[1.0, 2.0]], TypeError, "'differences' parameter of holm_intervals must be a dict"),
+        ({"a": [1.0]}, ValueError, "must have an array of at least 2 numbers for each question. Got array"),
+        ({"a": ["x", "y"]}, ValueError, "must have an array of at least 2 numbers for each question"),
+        ({"a": [1.0, float("nan")]}, ValueError, "must be finite. Got NaN or an infinite number for 'a'"),
+    ],
+)
+def test_bad_differences_are_named(differences, error, message):
+    with pytest.raises(error, match=message):
+        holm_intervals(differences)
