@@ -117,7 +117,8 @@ def test_gradients_of_a_step_are_those_of_the_losses(monkeypatch, bar_split, met
         if with_gan:
             noise = tf.random.stateless_normal((40, 100), data.random_seed_pair(3, "fake_noise", step))
             fake_images = model.generator(noise, training=True)
-            fake_logits, _ = model.trained_discriminator(fake_images, training=True)
+            distorted = distort_images(fake_images, 3, step, "fake_noise", model.fake_distortion)
+            fake_logits, _ = model.trained_discriminator(distorted, training=True)
             real = losses.real_loss(losses.real_logits_of(logits[30:]))
             fake = losses.fake_loss(losses.real_logits_of(fake_logits))
             total += 0.3 * (real + fake)

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from sgan_helpers.data import draw_noise
+from sgan_helpers.distortions import DISTORTION, distort_images
 from sgan_helpers.losses import fake_loss, feature_matching_loss, real_logits_of, real_loss
 from sgan_helpers.methods.averaged import Averaged
 from sgan_helpers.networks import build_generator
@@ -43,18 +44,23 @@ class FeatureMatching(Averaged):
         beta_1: float in [0, 1), of every Adam optimiser.
         gan_weight: float of at least 0, of the real and the fake loss beside the class loss. Of 0.1 and 1, the better
             one on validation images.
+        fake_distortion: dict, see `distort_images`: of the fakes that the trained discriminator sees. It should be
+            `distortion`, or being distorted would give a real image away.
         settings: see `Averaged`.
 
-    Source: Salimans et al. (2016), "Improved Techniques for Training GANs", sections 3.1 and 5.
+    Source: Salimans et al. (2016), "Improved Techniques for Training GANs", sections 3.1 and 5; of the distorted fakes,
+    Zhao et al. (2020), "Differentiable Augmentation for Data-Efficient GAN Training".
     """
 
     network_names = ("averaged_discriminator", "trained_discriminator", "generator")
     loss_names = ("class_loss", "real_loss", "fake_loss", "generator_loss")
 
-    def __init__(self, *networks, learning_rate=2e-3, beta_1=0.5, gan_weight=0.1, **settings):
+    def __init__(
+        self, *networks, learning_rate=2e-3, beta_1=0.5, gan_weight=0.1, fake_distortion=DISTORTION, **settings
+    ):
         super().__init__(*networks, learning_rate=learning_rate, beta_1=beta_1, **settings)
         self.generator_optimizer = self.add_optimizer("generator_optimizer", self.generator, learning_rate, beta_1)
-        self.gan_weight = gan_weight
+        self.gan_weight, self.fake_distortion = gan_weight, fake_distortion
 
     @staticmethod
     def build_networks(num_classes):
@@ -65,7 +71,8 @@ class FeatureMatching(Averaged):
         """Draw fakes, and return the real, the fake and the generator's loss."""
         noise_shape = (tf.shape(unlabeled_logits)[0], self.generator.input_shape[-1])
         fake_images = self.generator(draw_noise(self.seed, "fake_noise", step, *noise_shape), training=True)
-        fake_logits = discriminate_fakes(self.trained_discriminator, fake_images)
+        distorted = distort_images(fake_images, self.seed, step, "fake_noise", self.fake_distortion)
+        fake_logits = discriminate_fakes(self.trained_discriminator, distorted)
         return {
             "real_loss": real_loss(real_logits_of(unlabeled_logits)),
             "fake_loss": fake_loss(real_logits_of(fake_logits)),
