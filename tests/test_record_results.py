@@ -2,22 +2,31 @@
 
 import sys
 
+import choose_settings
+import numpy as np
 import pytest
 import record_results
+
+from sgan_helpers.mnist import Mnist
 
 
 def record(monkeypatch, tmp_path, sweep):
     """Run the program with another `sweep`."""
+    ceilings = []
     monkeypatch.setattr(record_results, "sweep", sweep)
+    monkeypatch.setattr(record_results, "compare_side_by_side", lambda path, *rest: ceilings.append(path))
     monkeypatch.setattr(sys, "argv", ["record_results.py", str(tmp_path / "runs.csv")])
-    record_results.main()
+    try:
+        record_results.main()
+    finally:
+        assert ceilings == [tmp_path / "ceilings.csv"]
 
 
 def test_it_ends_without_an_error_when_every_run_succeeds(monkeypatch, tmp_path):
     asked = []
     record(monkeypatch, tmp_path, lambda methods, *cells, **settings: asked.append((*methods, settings["path"])))
     assert {path for _, path in asked} == {tmp_path / "runs.csv"}
-    assert {method for method, _ in asked} >= {"supervised", "supervised-tuned", "sgan", *record_results.PARTS}
+    assert {method for method, _ in asked} >= {"supervised", "supervised-tuned", "label-spreading", "sgan"}
 
 
 def test_it_goes_on_after_a_failure_and_names_each(monkeypatch, tmp_path):
@@ -25,10 +34,24 @@ def test_it_goes_on_after_a_failure_and_names_each(monkeypatch, tmp_path):
 
     def sweep(methods, *cells, **settings):
         asked.append(methods[0])
-        if methods[0] in ("sgan", "feature-matching"):
+        if methods[0] in ("sgan", "sgan-tuned"):
             raise RuntimeError(f"{methods[0]} failed")
 
     with pytest.raises(SystemExit) as stop:
         record(monkeypatch, tmp_path, sweep)
-    assert set(stop.value.code.split("\n")) == {"sgan failed", "feature-matching failed"}
+    assert set(stop.value.code.split("\n")) == {"sgan failed", "sgan-tuned failed"}
     assert asked[-1] == "noisy-student"
+
+
+def test_a_ceiling_is_trained_with_every_label(monkeypatch, bars):
+    images, labels = bars
+    mnist = Mnist(images[:240], labels[:240], images[240:], labels[240:], "bars")
+    monkeypatch.setattr(record_results, "load_mnist", lambda source: mnist)
+    splits, train = [], choose_settings.train
+    monkeypatch.setattr(choose_settings, "train", lambda *a, **k: splits.append(a[1]) or train(*a, **k))
+    for row, per_class, settings in record_results.ceiling_candidates():
+        if row["split_seed"] == 0:
+            assert 0 <= record_results.ceiling({**row, "iterations": 2}, per_class, settings) <= 1
+    assert len(splits) == len(record_results.CEILINGS)
+    for split in splits:
+        np.testing.assert_array_equal(split.labeled_labels, mnist.train_labels)

@@ -201,12 +201,16 @@ def read_csv(path):
         return list(csv.DictReader(file))
 
 
-def validate(row, per_class, settings, mnist=None):
-    """Train a candidate and return its validation accuracy; `mnist` is the database with validation images."""
+def validate(row, per_class, settings, mnist=None, change=None):
+    """Train a candidate and return its accuracy on validation images.
+
+    `mnist` is the database with these as its test images, and `change` a function from the split to another one.
+    """
     mnist = mnist or _held_out()
+    split = split_labeled(mnist.train_images, mnist.train_labels, per_class, seed=int(row["split_seed"]))
     run = train(
         row["method"],
-        split_labeled(mnist.train_images, mnist.train_labels, per_class, seed=int(row["split_seed"])),
+        change(split) if change else split,
         test_images=mnist.test_images,
         test_labels=mnist.test_labels,
         iterations=int(row["iterations"]),
@@ -242,15 +246,15 @@ def compare(path, candidates, mnist):
         write_csv(path, [*read_csv(path), {**row, "validation_accuracy": accuracy}])
 
 
-def compare_side_by_side(path, candidates):
-    """Do the same, one candidate a core at a time."""
+def compare_side_by_side(path, candidates, measure=validate, column="validation_accuracy"):
+    """Do the same, one candidate a core at a time; `measure` is given the triple, and what it returns is recorded."""
     os.environ.update(ONE_THREAD)  # for the processes that start now
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(mp_context=context) as pool:
-        running = {pool.submit(validate, *candidate): candidate[0] for candidate in missing(path, candidates)}
+        running = {pool.submit(measure, *candidate): candidate[0] for candidate in missing(path, candidates)}
         try:
             for number, future in enumerate(concurrent.futures.as_completed(running), start=1):
-                row = {**running[future], "validation_accuracy": future.result()}
+                row = {**running[future], column: future.result()}
                 write_csv(path, [*read_csv(path), row])
                 print(f"{number} of {len(running)}: {row}", flush=True)
         except BaseException:  # Ctrl-C, or a candidate that fails: do not go through the others first

@@ -1,9 +1,9 @@
 """Run what is missing of the recorded grid, and make what the book keeps of one run: a picture and a classifier.
 
-Four methods at 20, 50, 100 and 1,000 labels, 10,000 iterations; then the parts of pseudo-labels at 20 and 100 labels,
-with iterations that make all take about equally long; then the strongest method, 30,000 iterations. Each run has a
-folder below runs/results. A run that is recorded in results/runs.csv is not repeated, and an unfinished one goes on. To
-repeat recorded runs, name another table: `record_results.py mine.csv`.
+Each method of `METHODS_SHOWN` at 20, 50, 100 and 1,000 labels. Each run has a folder below runs/results. A run that is
+recorded in results/runs.csv is not repeated, and an unfinished one goes on. To repeat recorded runs, name another
+table: `record_results.py mine/runs.csv`. Then the ceilings, each network with all 60,000 labels, into ceilings.csv
+beside that table.
 
 `record_results.py --first` draws book/figures/hero.png from the run of `make train`, and keeps its classifier for
 chapter 5.
@@ -25,36 +25,60 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+from choose_settings import compare_side_by_side, validate
 
 from sgan_helpers import plotting
+from sgan_helpers.data import LabeledSplit
+from sgan_helpers.distortions import NOISY_DISTORTION
+from sgan_helpers.mnist import load_mnist
 from sgan_helpers.sweep import sweep
 
 ROOT = pathlib.Path(__file__).parents[1]
-GRID = [((10,), range(5)), ((2, 5), range(3)), ((100,), range(5))]  # labels per class, seeds
-PARTS = {
-    "distortions": 15000,
-    "shared-batches": 12000,
-    "real-or-fake": 5000,
-    "feature-matching": 5000,
-    "pseudo-labels+gan": 5000,
+PER_CLASS = (10, 2, 5, 100)
+SEEDS = range(5)
+METHODS_SHOWN = {  # and their iterations
+    "supervised": 10000,
+    "supervised-tuned": 10000,
+    "label-spreading": 1000,  # at most; no training
+    "sgan": 10000,
+    "sgan-tuned": 10000,
+    "pseudo-labels": 10000,
+    "noisy-student": 30000,
+}
+CEILINGS = {  # the network of which methods: the method that trains it with labels alone, iterations, settings
+    "supervised and SGAN": ("supervised", 10000, {}),
+    "the same, tuned": ("supervised-tuned", 10000, {}),
+    "pseudo-labels": ("distortions", 10000, {}),
+    "noisy student": ("distortions", 30000, {"distortion": NOISY_DISTORTION}),
 }
 SHOWN = (1000, 4000, 10000)  # iterations whose digits are drawn
 
 
 def record(path):
     """Run what the table at `path` lacks. Return the messages of the runs that failed."""
-    methods = ("supervised", "supervised-tuned", "sgan", "pseudo-labels")
-    grids = [(method, *cells, 10000) for method in methods for cells in GRID]
-    grids += [(method, (10, 2), range(3), iterations) for method, iterations in PARTS.items()]
-    grids += [("noisy-student", (count,), range(5), 30000) for count in (10, 2, 5, 100)]
     common = {"path": path, "runs_dir": ROOT / "runs" / "results", "source": "full"}
     failures = []
-    for method, labels_per_class, seeds, iterations in grids:
+    for method, iterations in METHODS_SHOWN.items():
         try:
-            sweep([method], labels_per_class, seeds, iterations=iterations, **common)
+            sweep([method], PER_CLASS, SEEDS, iterations=iterations, **common)
         except RuntimeError as error:
             failures.append(str(error))
     return failures
+
+
+def ceiling_candidates():
+    """Yield the trainings with all labels: (what is recorded, labels per class, of which none is left, settings)."""
+    for name, (method, iterations, settings) in CEILINGS.items():
+        for seed in range(3):
+            yield {"network": name, "method": method, "split_seed": seed, "iterations": iterations}, 1, settings
+
+
+def ceiling(row, per_class, settings):
+    """Train a network with all labels and return its test accuracy."""
+    mnist = load_mnist("full")
+    every = np.arange(len(mnist.train_labels))
+    all_labeled = LabeledSplit(mnist.train_images, mnist.train_labels, mnist.train_images, every, every)
+    return validate(row, per_class, settings, mnist, lambda split: all_labeled)
 
 
 def keep_first_run(run=ROOT / "runs" / "first"):
@@ -90,6 +114,7 @@ def main():
     if options.first:
         return keep_first_run()
     failures = record(options.table)
+    compare_side_by_side(options.table.with_name("ceilings.csv"), ceiling_candidates(), ceiling, "test_accuracy")
     if failures:
         sys.exit("\n".join(failures))
 
