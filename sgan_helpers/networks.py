@@ -162,7 +162,7 @@ def predict_logits(class_discriminator, images, batch_size=1000):
 def describe_layer(layer):
     """Return the settings of a layer that shape what it computes, and those of the layers inside it."""
     kept = ("filters", "kernel_size", "strides", "padding", "data_format", "units", "rate", "negative_slope")
-    kept += ("activation", "momentum", "epsilon")
+    kept += ("activation", "momentum", "epsilon", "stddev", "trains_scale", "deviation")
     config = layer.get_config()
     described = {"layer": type(layer).__name__, **{name: config[name] for name in kept if name in config}}
     described["precision"] = [layer.dtype_policy.compute_dtype, layer.dtype_policy.variable_dtype]

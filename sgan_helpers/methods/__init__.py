@@ -107,6 +107,13 @@ METHODS = {  # in the order of tables and legends
         "pseudo_labels_gan:PseudoLabelsGan",
         "pseudo-labels, and a GAN that matches features",
     ),
+    "improved-gan": Method(
+        "Improved GAN",
+        "#117733",
+        "h",
+        "improved_gan:ImprovedGan",
+        "feature matching as Salimans et al. published it; made for 180,000 iterations",
+    ),
     "distortions": Method(
         "distortions",
         "#999999",
