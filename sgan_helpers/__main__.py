@@ -23,7 +23,10 @@ DATA_HELP = "auto, full, sample, or the path of an mnist.npz"
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Options with their defaults, and the list of methods as it is written."""
+    """Options with their defaults, where there is one to name, and the list of methods as it is written."""
+
+    def _get_help_string(self, action):
+        return action.help if action.default is None else super()._get_help_string(action)
 
 
 def main(arguments=None):
@@ -66,7 +69,7 @@ def build_parser():
     train.add_argument("--method", choices=METHODS, default="sgan", metavar="METHOD", help="one of those below")
     train.add_argument("--labels-per-class", type=int, default=100, metavar="N", help="labelled images of each digit")
     train.add_argument("--seed", type=int, default=0, help="of the initial weights, the batches and the noise")
-    train.add_argument("--split-seed", type=int, default=None, help="which images are labelled; None: as --seed")
+    train.add_argument("--split-seed", type=int, default=None, help="which images are labelled (default: as --seed)")
     train.add_argument("--iterations", type=int, default=10000, metavar="N", help="training iterations in total")
     train.add_argument(
         "--evaluate-every", type=int, default=1000, metavar="N", help="iterations between two tests, and checkpoints"
@@ -119,7 +122,7 @@ def build_parser():
         "evaluate",
         help="test the classifier of a finished run",
         description="Load the classifier of a finished run folder and test it on MNIST's test images.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     evaluate.add_argument("run", metavar="RUN", help="a run folder, for instance runs/first")
     evaluate.add_argument("--data", default="auto", metavar="SOURCE", help=DATA_HELP)
@@ -129,7 +132,7 @@ def build_parser():
         "data",
         help="say which MNIST will be used and what is in it",
         description="Load MNIST, verify it, and print how many images of each digit there are.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     data.add_argument("--data", default="auto", metavar="SOURCE", help=DATA_HELP)
     data.set_defaults(command=data_command)
