@@ -202,7 +202,8 @@ def plot_label_curve(values, ylabel="test error (%)", published=()):
         values: dict from the name of a method in `METHODS` to a dict from number of labels to a sequence of finite
             numbers of at least 0, one a run. A zero lies below the axis.
         ylabel: str, the name of the quantity, with its unit.
-        published: sequence of (name, number of labels, value) from the literature.
+        published: sequence of (name, number of labels, value) from the literature; of those with one number of labels,
+            the lowest and the highest are named.
 
     Returns:
         The figure.
@@ -218,7 +219,7 @@ def plot_label_curve(values, ylabel="test error (%)", published=()):
                     f"of labels. Got {numbers} for {labels} labels of {name!r} instead."
                 )
     with plt.style.context(STYLE):
-        figure, axis = plt.subplots(figsize=(7.4 if published else 5.4, 4.2))
+        figure, axis = plt.subplots(figsize=(7.4, 4.8) if published else (5.4, 4.2))
         for number, (name, runs) in enumerate(values.items()):
             style = {"color": METHODS[name].color, "marker": METHODS[name].marker}
             counts = sorted(runs)
@@ -226,10 +227,15 @@ def plot_label_curve(values, ylabel="test error (%)", published=()):
             aside = 1.06 ** (number - (len(values) - 1) / 2)  # so that the runs of one method do not hide another's
             for count in counts:
                 axis.plot([count * aside] * len(runs[count]), runs[count], linestyle="", alpha=0.4, **style)
-        sources = dict.fromkeys(name for name, _, _ in published)
-        for name, marker in zip(sources, itertools.cycle("^vPX*phd<>"), strict=False):
-            points = [(labels, value) for source, labels, value in published if source == name]
-            axis.plot(*zip(*points, strict=True), marker, color="0.55", markersize=5, label=name)
+        if published:
+            grey = {"color": "0.45", "fontsize": 7, "ha": "center", "textcoords": "offset points"}
+            _, labels, errors = zip(*published, strict=True)
+            axis.plot(labels, errors, "_", color="0.45", markersize=9, label="published")
+            for count in sorted(set(labels)):  # names for the lowest and the highest: more would overlap
+                of_count = sorted((value, name) for name, labels, value in published if labels == count)
+                ends = ((of_count[0], -5, "top"), (of_count[-1], 5, "bottom"))[: len(of_count)]
+                for (value, name), place, side in ends:
+                    axis.annotate(name, (count, value), (0, place), va=side, **grey)
         some = any(np.max(numbers) > 0 for runs in values.values() for numbers in runs.values())
         axis.set(xscale="log", yscale="log" if some else "linear", xlabel="labels", ylabel=ylabel)
         counts = sorted({count for runs in values.values() for count in runs} | {row[1] for row in published})
@@ -241,7 +247,7 @@ def plot_label_curve(values, ylabel="test error (%)", published=()):
         if len(ticks) < 2:
             ticks = [tick for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
         axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-        axis.legend(**({"loc": "center left", "bbox_to_anchor": (1, 0.5), "fontsize": 8} if published else {}))
+        axis.legend(fontsize=8 if published else None)
     return figure
 
 

@@ -67,12 +67,14 @@ def test_the_label_curve_has_ticks_between_the_round_numbers():
 
 def test_the_label_curve_goes_through_the_means_and_shows_every_run():
     errors = {"supervised": {100: [20.0, 10.0], 1000: [5.0]}, "sgan": {100: [10.0], 1000: [2.0]}}
-    published = [("a paper", 100, 1.0), ("another", 100, 3.0), ("a paper", 50, 4.0)]
+    published = [("a paper", 100, 1.0), ("another", 100, 3.0), ("a third", 100, 2.0), ("a paper", 50, 4.0)]
     (axis,) = plotting.plot_label_curve(errors, published=published).axes
     lines = {line.get_label(): line.get_xydata() for line in axis.lines if not line.get_label().startswith("_")}
     np.testing.assert_allclose(lines["supervised, matched"], [[100, 15], [1000, 5]])
     np.testing.assert_allclose(lines["SGAN"], [[100, 10], [1000, 2]])
-    np.testing.assert_allclose(lines["a paper"], [[100, 1], [50, 4]])
+    np.testing.assert_allclose(lines["published"], [[100, 1], [100, 3], [100, 2], [50, 4]])
+    named = sorted((text.get_text(), *map(float, text.xy)) for text in axis.texts)
+    assert named == [("a paper", 50, 4), ("a paper", 100, 1), ("another", 100, 3)]
     drawn = np.concatenate([line.get_xydata() for line in axis.lines])
     for point in ([97, 20], [97, 10], [103, 10], [100, 3]):
         assert np.isclose(drawn, point, rtol=0.01).all(axis=1).any(), point
