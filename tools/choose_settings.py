@@ -250,7 +250,7 @@ def compare_side_by_side(path, candidates, measure=validate, column="validation_
     """Do the same, one candidate a core at a time; `measure` is given the triple, and what it returns is recorded."""
     os.environ.update(ONE_THREAD)  # for the processes that start now
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(mp_context=context) as pool:
+    with concurrent.futures.ProcessPoolExecutor(mp_context=context, max_tasks_per_child=1) as pool:  # frees its memory
         running = {pool.submit(measure, *candidate): candidate[0] for candidate in missing(path, candidates)}
         try:
             for number, future in enumerate(concurrent.futures.as_completed(running), start=1):
