@@ -40,7 +40,8 @@ def value_of(expression, results):
         return None
     if function in OF_RUNS:
         return OF_RUNS[function](cell[cell["method"] == methods[0]])
-    return 100 * paired_difference(cell, *methods).loc[int(labels), OF_PAIRS[function]]
+    at_own_length = cell.drop(columns="iterations", errors="ignore")  # which is why a text must say how long each is
+    return 100 * paired_difference(at_own_length, *methods).loc[int(labels), OF_PAIRS[function]]
 
 
 def wrong_numbers(text, results):

@@ -1,6 +1,6 @@
 """Run what is missing of the recorded grid, and make what the book keeps of one run: a picture and a classifier.
 
-Each method of `METHODS_SHOWN` at 20, 50, 100 and 1,000 labels. Each run has a folder below runs/results. A run that is
+Each method of the grid at 20, 50, 100 and 1,000 labels. Each run has a folder below runs/results. A run that is
 recorded in results/runs.csv is not repeated, and an unfinished one goes on. To repeat recorded runs, name another
 table: `record_results.py mine/runs.csv`. Then the ceilings, each network with all 60,000 labels, into ceilings.csv
 beside that table.
@@ -26,6 +26,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from choose_settings import compare_side_by_side, validate
+from result_tables import GRID
 
 from sgan_helpers import plotting
 from sgan_helpers.data import LabeledSplit
@@ -36,20 +37,11 @@ from sgan_helpers.sweep import sweep
 ROOT = pathlib.Path(__file__).parents[1]
 PER_CLASS = (10, 2, 5, 100)
 SEEDS = range(5)
-METHODS_SHOWN = {  # and their iterations
-    "supervised": 10000,
-    "supervised-tuned": 10000,
-    "label-spreading": 1000,  # at most; no training
-    "sgan": 10000,
-    "sgan-tuned": 10000,
-    "pseudo-labels": 10000,
-    "noisy-student": 30000,
-}
-CEILINGS = {  # the network of which methods: the method that trains it with labels alone, iterations, settings
-    "supervised and SGAN": ("supervised", 10000, {}),
-    "the same, tuned": ("supervised-tuned", 10000, {}),
-    "pseudo-labels": ("distortions", 10000, {}),
-    "noisy student": ("distortions", 30000, {"distortion": NOISY_DISTORTION}),
+CEILINGS = {  # the method whose network it is: the method that trains it with labels alone, settings
+    "supervised": ("supervised", {}),
+    "supervised-tuned": ("supervised-tuned", {}),
+    "pseudo-labels": ("distortions", {}),
+    "noisy-student": ("distortions", {"distortion": NOISY_DISTORTION}),
 }
 SHOWN = (1000, 4000, 10000)  # iterations whose digits are drawn
 
@@ -58,7 +50,7 @@ def record(path):
     """Run what the table at `path` lacks. Return the messages of the runs that failed."""
     common = {"path": path, "runs_dir": ROOT / "runs" / "results", "source": "full"}
     failures = []
-    for method, iterations in METHODS_SHOWN.items():
+    for method, iterations in GRID.items():
         try:
             sweep([method], PER_CLASS, SEEDS, iterations=iterations, **common)
         except RuntimeError as error:
@@ -68,9 +60,9 @@ def record(path):
 
 def ceiling_candidates():
     """Yield the trainings with all labels: (what is recorded, labels per class, of which none is left, settings)."""
-    for name, (method, iterations, settings) in CEILINGS.items():
+    for name, (method, settings) in CEILINGS.items():
         for seed in range(3):
-            yield {"network": name, "method": method, "split_seed": seed, "iterations": iterations}, 1, settings
+            yield {"ceiling_of": name, "method": method, "split_seed": seed, "iterations": GRID[name]}, 1, settings
 
 
 def ceiling(row, per_class, settings):
