@@ -25,9 +25,8 @@ SHOWN = {
         "real_logits_of",
         "feature_matching_loss",
         "discriminate_fakes",
-        "consistency_loss",
-        "pseudo_labels",
     },
+    "10_pseudo_labels": {"consistency_loss", "pseudo_labels", "falling_confidence"},
 }
 
 

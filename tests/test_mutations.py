@@ -43,12 +43,13 @@ MUTATIONS = [
     ("08_feature_matching", "losses.py", "tf.reduce_logsumexp(class_logits,", "tf.reduce_max(class_logits,"),
     ("08_feature_matching", "losses.py", "wanted - tf.reduce_mean(fake_features, axis=0)", "wanted - fake_features"),
     (
-        "08_feature_matching",
+        "10_pseudo_labels",
         "methods/pseudo_labels.py",
         "moved = class_bias - balance_rate",
         "moved = class_bias + balance_rate",
     ),
     ("08_feature_matching", "methods/feature_matching.py", "average.assign(value)", "value.numpy"),
+    ("10_pseudo_labels", "methods/noisy_student.py", "2.0 * tf.cast(step", "1.0 * tf.cast(step"),
     ("09_bad_gan", "losses.py", "tf.nn.softplus(fake_logits)", "tf.nn.softplus(-fake_logits)"),
     ("06_fair_comparison", "distortions.py", "(5, tf.shape(images)[0]), pair", "(5, tf.shape(images)[0]), [1, 1]"),
 ]
