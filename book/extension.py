@@ -1,0 +1,123 @@
+"""What the book adds to Sphinx: formulas as MathML, numbered chapters, mentions of them as links, a plain Colab button.
+
+The sources stay portable Markdown, which GitHub and Colab render; all of this happens when the pages are built.
+"""
+
+import html
+import pathlib
+import re
+
+from docutils import nodes
+from fontTools import subset
+from latex2mathml.converter import convert
+from sphinx.addnodes import pending_xref
+from sphinx.transforms import SphinxTransform
+
+MATH_FONT = "STIXTwoMath-Regular.ttf"  # comes with the package ziamath
+CHAPTER = re.compile(r"notebooks/(\d\d)_\w+")
+MENTIONS = re.compile(r"\b[Cc]hapters? \d+(?:(?:,|, and| to| and| or) \d+)*\b")
+MENTION = re.compile(r"(?:[Cc]hapters? )?(\d+)")
+MATH = (nodes.math, nodes.math_block)
+BADGE = "colab-badge.svg"
+BAR = re.compile(r'<mover>(.*?)<mo stretchy="true">&#x000AF;</mo></mover>')
+NAME = re.compile(r"<mo>([A-Za-z]{2,})</mo>")
+APPLIED = re.compile(r"(<mi>[A-Za-z]{2,}</mi>|<msub><mi>[A-Za-z]{2,}</mi>.*?</msub>)(?=<m(?:i|n|sub|sup|row|over))")
+
+
+def as_mathml(latex, display):
+    """Return a formula as MathML, with what browsers would draw otherwise than TeX put right."""
+    mathml = convert(latex, display="block" if display else "inline")
+    mathml = mathml.replace('<mn mathvariant="double-struck">1</mn>', "<mn>\U0001d7d9</mn>")
+    mathml = re.sub(
+        r'<mover>(.*?)<mo stretchy="true">&#x000AF;</mo></mover>',
+        r'<mover accent="true">\1<mo>&#x000AF;</mo></mover>',
+        mathml,
+    )
+    mathml = NAME.sub(r"<mi>\1</mi>", mathml)  # else it would be spaced like a plus
+    return APPLIED.sub(r'\1<mspace width="0.167em" />', mathml)
+
+
+def visit_math(translator, node):
+    """Write a formula in a line."""
+    translator.body.append(as_mathml(node.astext(), display=False))
+    raise nodes.SkipNode
+
+
+def visit_displaymath(translator, node):
+    """Write a formula of its own."""
+    translator.body.append(f'<div class="formula">{as_mathml(node.astext(), display=True)}</div>')
+    raise nodes.SkipNode
+
+
+def drawn_characters(app):
+    """Return every character in the formulas of the book, those of pages that this build did not touch included."""
+    pages = map(app.env.get_doctree, app.env.found_docs)
+    formulas = (node for page in pages for node in page.findall(lambda node: isinstance(node, MATH)))
+    text = re.sub(r"<[^>]*>", "", "".join(as_mathml(node.astext(), display=True) for node in formulas))
+    return set(html.unescape(text))
+
+
+def write_math_font(app, error):
+    """Write the part of the font that the formulas need into the static files."""
+    if error or app.builder.format != "html":
+        return
+    import ziamath
+
+    options = subset.Options(flavor="woff", layout_features=["*"], notdef_outline=True)
+    font = subset.load_font(str(pathlib.Path(ziamath.__file__).parent / "fonts" / MATH_FONT), options)
+    subsetter = subset.Subsetter(options)
+    letters = "".join(drawn_characters(app)) + "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+    italics = [0x1D434 + number for number in range(52)] + [0x210E] + list(range(0x1D6E2, 0x1D71C))
+    subsetter.populate(text=letters, unicodes=italics)  # a browser draws a variable with its italic character
+    subsetter.subset(font)
+    subset.save_font(font, str(pathlib.Path(app.outdir) / "_static" / "math.woff"), options)
+
+
+class Book(SphinxTransform):
+    """Numbers the title of a chapter, makes each mention of a chapter a link, and the Colab badge a plain word."""
+
+    default_priority = 700
+
+    def apply(self, **settings):
+        """Change the document that has been read."""
+        chapters = {int(found[1]): name for name in self.env.found_docs if (found := CHAPTER.fullmatch(name))}
+        here = CHAPTER.fullmatch(self.env.docname)
+        if here:
+            title = next(self.document.findall(nodes.title))
+            title.insert(0, nodes.Text(f"{int(here[1])}. "))
+        for image in list(self.document.findall(nodes.image)):
+            if image["uri"].endswith(BADGE):
+                image.parent["classes"].append("colab-button")
+                image.replace_self(nodes.Text(image.get("alt") or "Open in Colab"))
+        for text in list(self.document.findall(nodes.Text)):
+            parents = (nodes.reference, pending_xref, nodes.literal, nodes.literal_block, nodes.title, nodes.raw)
+            if not any(isinstance(parent, parents) for parent in _ancestors(text)):
+                self._link(text, chapters)
+
+    def _link(self, text, chapters):
+        parts, end = [], 0
+        for mention in (each for found in MENTIONS.finditer(text) for each in MENTION.finditer(text, *found.span())):
+            name = chapters.get(int(mention[1]), self.env.docname)
+            if name != self.env.docname:
+                parts += [nodes.Text(text[end : mention.start()]), self._reference(mention[0], name)]
+                end = mention.end()
+        if parts:
+            text.parent.replace(text, [*parts, nodes.Text(text[end:])])
+
+    def _reference(self, words, docname):
+        link = pending_xref("", nodes.inline("", words), refdomain="std", reftype="doc", reftarget=f"/{docname}")
+        link["refdoc"], link["refexplicit"], link["refwarn"] = self.env.docname, True, True
+        return link
+
+
+def _ancestors(node):
+    while node := node.parent:
+        yield node
+
+
+def setup(app):
+    """Register everything."""
+    app.add_html_math_renderer("mathml", (visit_math, None), (visit_displaymath, None))
+    app.add_transform(Book)
+    app.connect("build-finished", write_math_font)
+    return {"parallel_read_safe": True, "parallel_write_safe": False}
