@@ -1,4 +1,4 @@
-"""What the book adds to Sphinx: formulas as MathML, numbered chapters, mentions of them as links, a plain Colab button.
+"""What the book adds to Sphinx: MathML, numbered chapters, mentions of them as links, a plain button, fewer icons.
 
 The sources stay portable Markdown, which GitHub and Colab render; all of this happens when the pages are built.
 """
@@ -18,6 +18,8 @@ CHAPTER = re.compile(r"notebooks/(\d\d)_\w+")
 MENTIONS = re.compile(r"\b[Cc]hapters? \d+(?:(?:,|, and| to| and| or) \d+)*\b")
 MENTION = re.compile(r"(?:[Cc]hapters? )?(\d+)")
 MATH = (nodes.math, nodes.math_block)
+ICON = re.compile(r'((?:"[a-z0-9-]+"|[a-z0-9]+):\[\d+,\d+,\[[^\]]*\]),"[0-9a-f]+",(?:"[^"]*"|\[[^\]]*\])\],?')
+SHOWN_ICON = re.compile(r"\bfa-([a-z0-9-]+)")
 BADGE = "colab-badge.svg"
 BAR = re.compile(r'<mover>(.*?)<mo stretchy="true">&#x000AF;</mo></mover>')
 NAME = re.compile(r"<mo>([A-Za-z]{2,})</mo>")
@@ -73,6 +75,24 @@ def write_math_font(app, error):
     subset.save_font(font, str(pathlib.Path(app.outdir) / "_static" / "math.woff"), options)
 
 
+def trim_icons(app, error):
+    """Keep of the theme's icons, a megabyte and a half that every page loads, those that some page shows."""
+    static = pathlib.Path(app.outdir) / "_static"
+    path = static / "scripts" / "fontawesome.js"
+    if error or not path.exists():
+        return
+    files = {*pathlib.Path(app.outdir).rglob("*.html"), *static.rglob("*.js")} - {path}
+    texts = (file.read_text() for file in files)
+    path.write_text(without_icons(path.read_text(), used={name for text in texts for name in SHOWN_ICON.findall(text)}))
+    for source_map in path.parent.glob("*.map"):
+        source_map.unlink()
+
+
+def without_icons(script, used):
+    """Return FontAwesome's script without the icons whose name, and whose other names, are not in a set."""
+    return ICON.sub(lambda found: found[0] if used & set(re.findall(r"[a-z][a-z0-9-]+", found[1])) else "", script)
+
+
 class Book(SphinxTransform):
     """Numbers the title of a chapter, makes each mention of a chapter a link, and the Colab badge a plain word."""
 
@@ -120,4 +140,5 @@ def setup(app):
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_displaymath, None))
     app.add_transform(Book)
     app.connect("build-finished", write_math_font)
+    app.connect("build-finished", trim_icons)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

@@ -76,3 +76,12 @@ def test_the_badge_asks_no_other_host():
     assert not list(document.findall(nodes.image))
     (link,) = document.findall(nodes.reference)
     assert (link.astext(), link["classes"]) == ("Open in Colab", ["colab-button"])
+
+
+def test_icons_that_no_page_shows_are_left_out():
+    rocket = 'rocket:[512,512,[],"f135","M1"],'
+    pencil = 'pencil:[512,512,[9999,"pencil-alt"],"f303","M2"],'
+    arrow = '"arrow-up":[3,5,[],"f0",["M3","M4"]]'
+    found = extension.without_icons(f"var a={{{rocket}{pencil}{arrow}}};b", {"rocket", "pencil-alt"})
+    assert found == f"var a={{{rocket}{pencil}}};b"
+    assert extension.SHOWN_ICON.findall('<i class="fa-solid fa-chevron-down">') == ["solid", "chevron-down"]
