@@ -17,6 +17,7 @@ MATH_FONT = "STIXTwoMath-Regular.ttf"  # comes with the package ziamath
 CHAPTER = re.compile(r"notebooks/(\d\d)_\w+")
 MENTIONS = re.compile(r"\b[Cc]hapters? \d+(?:(?:,|, and| to| and| or) \d+)*\b")
 MENTION = re.compile(r"(?:[Cc]hapters? )?(\d+)")
+PRACTICE = ("notebooks/exercises/", "notebooks/solutions/")
 MATH = (nodes.math, nodes.math_block)
 ICON = re.compile(r'((?:"[a-z0-9-]+"|[a-z0-9]+):\[\d+,\d+,\[[^\]]*\]),"[0-9a-f]+",(?:"[^"]*"|\[[^\]]*\])\],?')
 SHOWN_ICON = re.compile(r"\bfa-([a-z0-9-]+)")
@@ -130,6 +131,39 @@ class Book(SphinxTransform):
         return link
 
 
+def arrange_navigation(app, pagename, templatename, context, doctree):
+    """Let Previous and Next go from chapter to chapter, and put tabs on a chapter, its exercises and its solutions."""
+    line = [name for name in reading_order(app.env) if not name.startswith(PRACTICE)]
+    found = re.fullmatch(r"notebooks/(?:exercises/|solutions/)?((\d\d)_\w+)", pagename)
+    place = line.index(f"notebooks/{found[1]}" if found else pagename) if found or pagename in line else None
+    if place is None:
+        return
+    for name, other in (("prev", place - 1), ("next", place + 1)):
+        if 0 <= other < len(line):
+            title = app.builder.render_partial(app.env.titles[line[other]])["title"]
+            context[name] = {"link": app.builder.get_relative_uri(pagename, line[other]), "title": title}
+        else:
+            context[name] = None
+    if found:
+        tabs = []
+        for word, folder in (("Chapter", ""), ("Exercises", "exercises/"), ("Solutions", "solutions/")):
+            target = f"notebooks/{folder}{found[1]}"
+            state = ' aria-current="page"' if target == pagename else ""
+            tabs.append(f'<a href="{app.builder.get_relative_uri(pagename, target)}"{state}>{word}</a>')
+        label = f"Chapter {int(found[2])}, its exercises and its solutions"
+        context["body"] = f'<nav class="chapter-tabs" aria-label="{label}">{"".join(tabs)}</nav>' + context["body"]
+
+
+def reading_order(env):
+    """Return the names of all pages in the order of the table of contents."""
+    order, waiting = [], [env.config.root_doc]
+    while waiting:
+        name = waiting.pop(0)
+        order.append(name)
+        waiting = [*env.toctree_includes.get(name, []), *waiting]
+    return order
+
+
 def _ancestors(node):
     while node := node.parent:
         yield node
@@ -139,6 +173,7 @@ def setup(app):
     """Register everything."""
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_displaymath, None))
     app.add_transform(Book)
+    app.connect("html-page-context", arrange_navigation)
     app.connect("build-finished", write_math_font)
     app.connect("build-finished", trim_icons)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

@@ -85,3 +85,39 @@ def test_icons_that_no_page_shows_are_left_out():
     found = extension.without_icons(f"var a={{{rocket}{pencil}{arrow}}};b", {"rocket", "pencil-alt"})
     assert found == f"var a={{{rocket}{pencil}}};b"
     assert extension.SHOWN_ICON.findall('<i class="fa-solid fa-chevron-down">') == ["solid", "chevron-down"]
+
+
+def arranged(pagename):
+    """Return the context of a page of a small book after `arrange_navigation`."""
+    contents = {
+        "book/intro": ["notebooks/01_data_split", "notebooks/06_fair_comparison", "book/results"],
+        "notebooks/01_data_split": ["notebooks/exercises/01_data_split"],
+        "notebooks/exercises/01_data_split": ["notebooks/solutions/01_data_split"],
+    }
+    pages = {page for listed in contents.values() for page in listed} | {"book/intro"}
+    env = types.SimpleNamespace(
+        config=types.SimpleNamespace(root_doc="book/intro"),
+        toctree_includes=contents,
+        titles={page: page for page in pages},
+    )
+    builder = types.SimpleNamespace(
+        render_partial=lambda title: {"title": title}, get_relative_uri=lambda here, there: f"from {here} to {there}"
+    )
+    context = {"body": "<p>text</p>", "prev": "before", "next": "after"}
+    extension.arrange_navigation(types.SimpleNamespace(env=env, builder=builder), pagename, "page.html", context, None)
+    return context
+
+
+@pytest.mark.parametrize("folder", ["", "exercises/", "solutions/"])
+def test_previous_and_next_stay_in_the_line_of_chapters(folder):
+    context = arranged(f"notebooks/{folder}01_data_split")
+    assert context["prev"]["link"].endswith("to book/intro")
+    assert context["next"]["link"].endswith("to notebooks/06_fair_comparison")
+    assert context["body"].count("<a ") == 3 and context["body"].count('aria-current="page"') == 1
+    assert f'to notebooks/{folder}01_data_split" aria-current="page"' in context["body"]
+
+
+def test_other_pages_have_no_tabs_and_the_ends_no_neighbour():
+    assert arranged("book/results") | {"prev": 0} == {"body": "<p>text</p>", "prev": 0, "next": None}
+    assert arranged("book/intro")["prev"] is None
+    assert arranged("genindex") == {"body": "<p>text</p>", "prev": "before", "next": "after"}
