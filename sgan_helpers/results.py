@@ -121,11 +121,12 @@ def holm_intervals(differences, confidence=0.95):
     A plain interval misses the true mean in 1 of 20 experiments, so among twenty of them one that excludes zero is no
     news. Holm's rule keeps the risk that *any* of them errs below 1 in 20: the question with the smallest p-value is
     held to a risk of 0.05 / m, with m questions, the next to 0.05 / (m - 1), and so on until one is not decided; that
-    one and all that follow are held to the risk at which it stopped.
+    one and all that follow are held to the risk at which it stopped. What is protected is whether an interval excludes
+    zero; that all of them cover their means together is not promised.
 
     Args:
         differences: dict from the name of a question to its paired differences, a float array of at least 2.
-        confidence: float in (0, 1), of the plain intervals, and of all adjusted ones together.
+        confidence: float in (0, 1), of the plain intervals; 1 - confidence is the risk for all questions together.
 
     Returns:
         A `pandas.DataFrame` indexed by question, in the order of `differences`: `pairs`, `mean`, `low`, `high`,

@@ -43,7 +43,7 @@ class FeatureMatching(Averaged):
         learning_rate: float above 0, of every Adam optimiser.
         beta_1: float in [0, 1), of every Adam optimiser.
         gan_weight: float of at least 0, of the real and the fake loss beside the class loss. Of 0.1 and 1, the better
-            one on validation images.
+            one on validation images with pseudo-labels beside the GAN.
         fake_distortion: dict, see `distort_images`: of the fakes that the trained discriminator sees. It should be
             `distortion`, or being distorted would give a real image away.
         settings: see `Averaged`.
