@@ -154,6 +154,15 @@ def arrange_navigation(app, pagename, templatename, context, doctree):
         context["body"] = f'<nav class="chapter-tabs" aria-label="{label}">{"".join(tabs)}</nav>' + context["body"]
 
 
+def drop_thebe(app, pagename, templatename, context, doctree):
+    """Leave out the scripts of Thebe, which the book does not use, and which declare one name twice."""
+    context["script_files"] = [
+        script
+        for script in context.get("script_files", [])
+        if "thebe" not in f"{script} {getattr(script, 'attributes', '')}".lower()
+    ]
+
+
 def reading_order(env):
     """Return the names of all pages in the order of the table of contents."""
     order, waiting = [], [env.config.root_doc]
@@ -174,6 +183,7 @@ def setup(app):
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_displaymath, None))
     app.add_transform(Book)
     app.connect("html-page-context", arrange_navigation)
+    app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("build-finished", write_math_font)
     app.connect("build-finished", trim_icons)
     return {"parallel_read_safe": True, "parallel_write_safe": False}
