@@ -17,7 +17,16 @@ def benchmarks(monkeypatch):
     """Import a module of `benchmarks/` by name."""
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     yield importlib.import_module
-    for name in ("operations", "common", "compare_steps", "worker", "scale_step", "time_to_accuracy", "profile_step"):
+    for name in (
+        "operations",
+        "common",
+        "compare_steps",
+        "worker",
+        "scale_step",
+        "time_to_accuracy",
+        "profile_step",
+        "time_sweep",
+    ):
         sys.modules.pop(name, None)
 
 
@@ -146,3 +155,9 @@ def test_the_times_of_every_setting_are_in_the_table(benchmarks):
     assert "| images in a batch | 400 | 55.0 (30.0 to 80.0) | 3.50 | 1 MB |" in table
     assert table.count("\n| ") == 1 + sum(len(values) for values in module.GRID.values())
     assert len(module.draw(rows).axes) == len(module.GRID) - 1
+
+
+def test_the_table_of_the_sweep_is_that_of_its_recorded_times(benchmarks):
+    with open(ROOT / "benchmarks" / "sweep.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert benchmarks("time_sweep").as_text(rows) == (ROOT / "benchmarks" / "sweep.md").read_text()
