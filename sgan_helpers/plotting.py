@@ -6,6 +6,7 @@ import pathlib
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 from sklearn.metrics import ConfusionMatrixDisplay
@@ -228,14 +229,15 @@ def plot_label_curve(values, ylabel="test error (%)", published=()):
             for count in counts:
                 axis.plot([count * aside] * len(runs[count]), runs[count], linestyle="", alpha=0.4, **style)
         if published:
-            grey = {"color": "0.45", "fontsize": 7, "ha": "center", "textcoords": "offset points"}
             _, labels, errors = zip(*published, strict=True)
-            axis.plot(labels, errors, "_", color="0.45", markersize=9, label="published")
+            axis.plot(labels, errors, "_", color="0.4", markersize=9, label="published")
+            axis.margins(x=0.16)
+            grey = {"color": "0.35", "fontsize": 7.5, "ha": "right", "va": "center", "textcoords": "offset points"}
+            grey["path_effects"] = [withStroke(linewidth=2.5, foreground="white")]
             for count in sorted(set(labels)):  # names for the lowest and the highest: more would overlap
                 of_count = sorted((value, name) for name, labels, value in published if labels == count)
-                ends = ((of_count[0], -5, "top"), (of_count[-1], 5, "bottom"))[: len(of_count)]
-                for (value, name), place, side in ends:
-                    axis.annotate(name, (count, value), (0, place), va=side, **grey)
+                for (value, name), up in ((of_count[0], -5), (of_count[-1], 5))[: len(of_count)]:
+                    axis.annotate(name, (count, value), (-5, up), **grey)
         some = any(np.max(numbers) > 0 for runs in values.values() for numbers in runs.values())
         axis.set(xscale="log", yscale="log" if some else "linear", xlabel="labels", ylabel=ylabel)
         counts = sorted({count for runs in values.values() for count in runs} | {row[1] for row in published})
@@ -247,8 +249,27 @@ def plot_label_curve(values, ylabel="test error (%)", published=()):
         if len(ticks) < 2:
             ticks = [tick for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
         axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-        axis.legend(fontsize=8 if published else None)
+        _name_ends(
+            figure, axis, {METHODS[name].title: (max(runs), np.mean(runs[max(runs)])) for name, runs in values.items()}
+        )
     return figure
+
+
+def _name_ends(figure, axis, ends):
+    """Write each name right of its point, moved up or down where names would overlap."""
+    figure.draw_without_rendering()  # places the axes
+    line = 12  # points between two names
+    places = {name: axis.transData.transform(end) * 72 / figure.dpi for name, end in ends.items()}
+    heights = {name: place[1] for name, place in places.items()}
+    order = sorted(heights, key=heights.get)
+    for _ in range(100):
+        for low, high in itertools.pairwise(order):
+            overlap = line - (heights[high] - heights[low])
+            if overlap > 0 and abs(places[high][0] - places[low][0]) < 100:
+                heights[low], heights[high] = heights[low] - overlap / 2, heights[high] + overlap / 2
+    for name, end in ends.items():
+        offset = (14, heights[name] - places[name][1])
+        axis.annotate(name, end, offset, textcoords="offset points", va="center", fontsize=9, annotation_clip=False)
 
 
 def plot_confusion(confusion):

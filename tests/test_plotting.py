@@ -6,6 +6,8 @@ import matplotlib
 
 matplotlib.use("Agg")
 
+import itertools
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -74,7 +76,8 @@ def test_the_label_curve_goes_through_the_means_and_shows_every_run():
     np.testing.assert_allclose(lines["SGAN"], [[100, 10], [1000, 2]])
     np.testing.assert_allclose(lines["published"], [[100, 1], [100, 3], [100, 2], [50, 4]])
     named = sorted((text.get_text(), *map(float, text.xy)) for text in axis.texts)
-    assert named == [("a paper", 50, 4), ("a paper", 100, 1), ("another", 100, 3)]
+    ends = [("SGAN", 1000, 2), ("supervised, matched", 1000, 5)]
+    assert named == sorted([("a paper", 50, 4), ("a paper", 100, 1), ("another", 100, 3), *ends])
     drawn = np.concatenate([line.get_xydata() for line in axis.lines])
     for point in ([97, 20], [97, 10], [103, 10], [100, 3]):
         assert np.isclose(drawn, point, rtol=0.01).all(axis=1).any(), point
@@ -87,6 +90,9 @@ def test_a_sweep_of_any_methods_can_be_drawn():
     curves = [line for line in axis.lines if not line.get_label().startswith("_")]
     assert len({(line.get_color(), line.get_marker()) for line in curves}) == len(METHODS)
     assert len({line.get_label() for line in curves}) == len(METHODS)
+    boxes = [text.get_window_extent() for text in axis.texts]
+    overlaps = [one for one, other in itertools.combinations(boxes, 2) if one.overlaps(other)]
+    assert len(boxes) == len(METHODS) and not overlaps
 
 
 def test_a_run_without_errors_does_not_stop_the_label_curve():
