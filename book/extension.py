@@ -1,4 +1,4 @@
-"""What the book adds to Sphinx: MathML, numbered chapters, mentions of them as links, a plain button, fewer icons.
+"""What the book adds to Sphinx: MathML, numbers, mentions of chapters as links, captions, a button, fewer icons.
 
 The sources stay portable Markdown, which GitHub and Colab render; all of this happens when the pages are built.
 """
@@ -19,9 +19,12 @@ MENTIONS = re.compile(r"\b[Cc]hapters? \d+(?:(?:,|, and| to| and| or) \d+)*\b")
 MENTION = re.compile(r"(?:[Cc]hapters? )?(\d+)")
 PRACTICE = ("notebooks/exercises/", "notebooks/solutions/")
 MATH = (nodes.math, nodes.math_block)
+UNLINKED = (nodes.reference, pending_xref, nodes.literal, nodes.literal_block, nodes.title, nodes.raw, *MATH)
+AMBIGUOUS = ("style", "balance", "collapse", "temperature")  # words of the glossary that also have everyday meanings
 ICON = re.compile(r'((?:"[a-z0-9-]+"|[a-z0-9]+):\[\d+,\d+,\[[^\]]*\]),"[0-9a-f]+",(?:"[^"]*"|\[[^\]]*\])\],?')
 SHOWN_ICON = re.compile(r"\bfa-([a-z0-9-]+)")
 BADGE = "colab-badge.svg"
+FIGURE = re.compile(r"^https://raw\.githubusercontent\.com/[^/]+/[^/]+/main(/book/figures/.*)$")
 BAR = re.compile(r'<mover>(.*?)<mo stretchy="true">&#x000AF;</mo></mover>')
 NAME = re.compile(r"<mo>([A-Za-z]{2,})</mo>")
 APPLIED = re.compile(r"(<mi>[A-Za-z]{2,}</mi>|<msub><mi>[A-Za-z]{2,}</mi>.*?</msub>)(?=<m(?:i|n|sub|sup|row|over))")
@@ -95,7 +98,7 @@ def without_icons(script, used):
 
 
 class Book(SphinxTransform):
-    """Numbers the title of a chapter, makes each mention of a chapter a link, and the Colab badge a plain word."""
+    """Numbers a chapter, links each mention of one, gives pictures their captions, and makes the badge a plain word."""
 
     default_priority = 700
 
@@ -110,23 +113,60 @@ class Book(SphinxTransform):
             if image["uri"].endswith(BADGE):
                 image.parent["classes"].append("colab-button")
                 image.replace_self(nodes.Text(image.get("alt") or "Open in Colab"))
+            elif found := FIGURE.search(image["uri"]):  # the address is for Colab; here is the file itself
+                image["uri"] = found[1]
+        for paragraph in list(self.document.findall(nodes.paragraph)):
+            if paragraph.parent:  # else it is a caption by now
+                self._caption(paragraph)
         for text in list(self.document.findall(nodes.Text)):
-            parents = (nodes.reference, pending_xref, nodes.literal, nodes.literal_block, nodes.title, nodes.raw)
-            if not any(isinstance(parent, parents) for parent in _ancestors(text)):
+            if not any(isinstance(parent, UNLINKED) for parent in _ancestors(text)):
                 self._link(text, chapters)
+        if here:
+            self._explain()
+
+    def _caption(self, paragraph):
+        """Make a picture, and the emphasised paragraph below it, a figure with a caption."""
+        siblings = paragraph.parent.children
+        below = next(iter(siblings[siblings.index(paragraph) + 1 :]), None)
+        if not (_is_only(paragraph, nodes.image) and _is_only(below, nodes.emphasis)):
+            return
+        figure = nodes.figure("", paragraph[0], nodes.caption("", "", *below[0].children))
+        self.document.set_id(figure)
+        paragraph.replace_self(figure)
+        siblings.remove(below)
+        below.parent = None
 
     def _link(self, text, chapters):
         parts, end = [], 0
         for mention in (each for found in MENTIONS.finditer(text) for each in MENTION.finditer(text, *found.span())):
             name = chapters.get(int(mention[1]), self.env.docname)
             if name != self.env.docname:
-                parts += [nodes.Text(text[end : mention.start()]), self._reference(mention[0], name)]
+                parts += [nodes.Text(text[end : mention.start()]), self._reference(mention[0], f"/{name}")]
                 end = mention.end()
         if parts:
             text.parent.replace(text, [*parts, nodes.Text(text[end:])])
 
-    def _reference(self, words, docname):
-        link = pending_xref("", nodes.inline("", words), refdomain="std", reftype="doc", reftarget=f"/{docname}")
+    def _explain(self):
+        """Let the first mention of each word of the glossary lead there."""
+        waiting = glossary_terms(self.env.srcdir)
+        for text in list(self.document.findall(nodes.Text)):
+            if any(isinstance(parent, UNLINKED) for parent in _ancestors(text)):
+                continue
+            parts, end = [], 0
+            for found in re.finditer("|".join(rf"(?<![\w-]){re.escape(word)}s?\b" for word in waiting) or "(?!)", text):
+                word = found[0] if found[0] in waiting else found[0].removesuffix("s")
+                if word in waiting:  # else it was met in this very text
+                    link = self._reference(found[0], waiting[word], "term")
+                    parts += [nodes.Text(text[end : found.start()]), link]
+                    waiting = {other: entry for other, entry in waiting.items() if entry != waiting[word]}
+                    end = found.end()
+            if parts:
+                text.parent.replace(text, [*parts, nodes.Text(text[end:])])
+
+    def _reference(self, words, target, kind="doc"):
+        link = pending_xref(
+            "", nodes.inline("", words, classes=[kind]), refdomain="std", reftype=kind, reftarget=target
+        )
         link["refdoc"], link["refexplicit"], link["refwarn"] = self.env.docname, True, True
         return link
 
@@ -173,6 +213,29 @@ def reading_order(env):
     return order
 
 
+def glossary_terms(source):
+    """Return the words of the glossary: dict from each word to the entry that explains it, longer words first."""
+    block = (pathlib.Path(source) / "book" / "glossary.md").read_text().split("```{glossary}\n")[1].split("```")[0]
+    words = {}
+    for entry in block.split("\n\n"):
+        names = [line for line in entry.splitlines() if not line.startswith(" ")]
+        words |= {name: names[0] for name in names if name not in AMBIGUOUS}
+    return dict(sorted(words.items(), key=lambda pair: -len(pair[0])))
+
+
+def _is_only(paragraph, kind):
+    return isinstance(paragraph, nodes.paragraph) and len(paragraph) == 1 and isinstance(paragraph[0], kind)
+
+
+def number_figures(app, env):
+    """Number the figures of a chapter as 4.1, 4.2 and so on, and those of other pages from 1."""
+    for name, kinds in env.toc_fignumbers.items():
+        found = CHAPTER.fullmatch(name)
+        for numbers in kinds.values():
+            for count, each in enumerate(numbers, start=1):
+                numbers[each] = (int(found[1]), count) if found else (count,)
+
+
 def _ancestors(node):
     while node := node.parent:
         yield node
@@ -182,6 +245,7 @@ def setup(app):
     """Register everything."""
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_displaymath, None))
     app.add_transform(Book)
+    app.connect("env-check-consistency", number_figures)
     app.connect("html-page-context", arrange_navigation)
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("build-finished", write_math_font)

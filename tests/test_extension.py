@@ -1,16 +1,25 @@
-"""The Sphinx extension: formulas without a script, numbered chapters, mentions that are links, a plain button."""
+"""What the book adds to Sphinx: formulas without a script, numbers, links, captions, a plain button, films."""
 
 import importlib.util
 import types
 
+import numpy as np
 import pytest
 from book_files import CHAPTERS, PAGES, ROOT, prose
 from docutils import nodes, utils
+from PIL import Image
 from sphinx.addnodes import pending_xref
 
-SPEC = importlib.util.spec_from_file_location("extension", ROOT / "book" / "extension.py")
-extension = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(extension)
+
+def load(name):
+    """Return a module of the folder book/."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "book" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+extension, films = load("extension"), load("films")
 
 
 @pytest.mark.parametrize(
@@ -38,7 +47,7 @@ def transformed(docname, *children):
     """Run the transform on a document of the book, and return it."""
     document = utils.new_document("a page")
     found = {"book/intro", "notebooks/01_data_split", "notebooks/06_fair_comparison", "notebooks/10_pseudo_labels"}
-    document.settings.env = types.SimpleNamespace(docname=docname, found_docs=found)
+    document.settings.env = types.SimpleNamespace(docname=docname, found_docs=found, srcdir=ROOT)
     section = nodes.section("", nodes.title("", "Compare fairly"), *children)
     document += section
     extension.Book(document).apply()
@@ -68,6 +77,48 @@ def test_code_links_and_the_chapter_itself_are_left_alone():
     paragraph = nodes.paragraph("", "In chapter 6, ")
     paragraph += [nodes.literal("", "chapter 1"), nodes.reference("", "chapter 10", refuri="x")]
     assert links(transformed("notebooks/06_fair_comparison", paragraph)) == []
+
+
+def test_the_first_mention_of_a_word_leads_to_the_glossary():
+    text = nodes.paragraph("", "Two GANs, and a generative adversarial network; cross-entropy, a mode collapse, EMA.")
+    again = nodes.paragraph("", "Mode collapse and mode collapse.")
+    found = links(transformed("notebooks/06_fair_comparison", text, again))
+    words = ["GANs", "cross-entropy", "mode collapse", "EMA"]
+    assert found == list(
+        zip(words, ["GAN", "negative log-likelihood", "mode collapse", "averaged weights"], strict=True)
+    )
+    assert links(transformed("book/results", nodes.paragraph("", "a GAN"))) == []
+
+
+def test_a_picture_and_the_emphasis_below_it_are_a_figure():
+    address = "https://raw.githubusercontent.com/owner/name/main/book/figures/01_split.svg"
+    picture = nodes.paragraph("", "", nodes.image(uri=address))
+    below = nodes.paragraph("", "", nodes.emphasis("", "What one sees."))
+    document = transformed("book/intro", picture, below, nodes.paragraph("", "", nodes.emphasis("", "Only a text.")))
+    (figure,) = document.findall(nodes.figure)
+    assert (figure[0]["uri"], figure[1].astext()) == ("/book/figures/01_split.svg", "What one sees.")
+    assert [each.astext() for each in document.findall(nodes.paragraph)] == ["Only a text."]
+
+
+def test_figures_are_numbered_within_a_chapter():
+    numbers = {name: {"figure": {"id1": (7,), "id2": (8,)}} for name in ("notebooks/06_fair_comparison", "book/intro")}
+    extension.number_figures(None, types.SimpleNamespace(toc_fignumbers=numbers))
+    assert list(numbers["notebooks/06_fair_comparison"]["figure"].values()) == [(6, 1), (6, 2)]
+    assert list(numbers["book/intro"]["figure"].values()) == [(1,), (2,)]
+
+
+def test_a_gif_becomes_a_film_of_all_its_frames(tmp_path):
+    frames = [np.random.default_rng(number).integers(0, 2, (5, 6), np.uint8) * 255 for number in range(3)]
+    pictures = [Image.fromarray(frame.repeat(4, axis=0).repeat(4, axis=1)) for frame in frames]
+    pictures[0].save(tmp_path / "a.gif", save_all=True, append_images=pictures[1:], duration=100)
+    builder = types.SimpleNamespace(images={"a.gif": "a.gif"})
+    app = types.SimpleNamespace(srcdir=tmp_path, outdir=tmp_path, builder=builder)
+    context = {"body": '<p>text</p><img alt="three &amp; more" src="../_images/a.gif" />'}
+    films.replace_gifs(app, "a page", "page.html", context, None)
+    assert ".gif" not in context["body"]
+    assert 'alt="three &amp; more"' in context["body"] and 'max="2"' in context["body"]
+    with Image.open(tmp_path / "_images" / "a.png") as strip:
+        np.testing.assert_array_equal(np.asarray(strip.convert("L")), np.concatenate(frames))
 
 
 def test_the_badge_asks_no_other_host():

@@ -1,4 +1,4 @@
-"""Write what is generated of the book: student copies, the one-page program, results, catalogue, contents, links.
+"""Write what is generated of the book: student copies, the one-page program, results, catalogue, contents, cards.
 
 `--check` writes nothing, and names every file that is not what it would write. `--repository owner/name` first writes
 that name into every badge, link and install cell of the repository.
@@ -17,6 +17,7 @@ import result_tables
 from exercise_files import COPIES, ROOT, SOLUTIONS, chapter_names, number_of, read, repository_name, student_copy
 from grade_exercises import wrong_answers
 
+import sgan_helpers
 from sgan_helpers.methods import METHODS
 
 BADGE = "https://colab.research.google.com/github/{}/blob/main/notebooks/{}.ipynb"
@@ -24,9 +25,10 @@ BADGE_PICTURE = "![Open in Colab](https://colab.research.google.com/assets/colab
 HEADING = re.compile(
     r"^## (\d+)\. (Check|Change|Extend): (.*)\n\n\*(\d+) minutes · (\w+) · trains: (.*) · (\d+) marks?\*", re.M
 )
+WORDS_A_MINUTE = 150  # of prose and code
 RENAMED = {".md", ".ipynb", ".yml", ".cff", ".toml"}  # files that hold the repository's name
 
-# --- the whole program on one page -----------------------------------------------------------------------------------
+# --- the whole program on one page, and the public names -------------------------------------------------------------
 
 PROGRAM_INTRO = """# Read the whole program on one page
 
@@ -140,6 +142,31 @@ def make_program():
     return PROGRAM_INTRO + "```python\n" + "\n".join(parts) + "```\n"
 
 
+API_INTRO = """# Look up the package
+
+The public names of `sgan_helpers`, with what goes in and what comes out. `from sgan_helpers import train` gets one of
+them; each checks its arguments before it starts.
+
+"""
+
+
+def make_api():
+    """Return book/api.md: the public names, below the modules that they come from. Sphinx fills in the docstrings."""
+    parts, modules = [API_INTRO], list(dict.fromkeys(sgan_helpers._HOME.values()))
+    for module in modules:
+        path = ROOT / "sgan_helpers" / module.replace(".", "/")
+        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        purpose = ast.get_docstring(ast.parse(path.read_text())).split("\n\n")[0]
+        parts.append(f"## sgan_helpers.{module}\n\n{purpose}\n\n```{{eval-rst}}\n.. currentmodule:: sgan_helpers\n")
+        for name in (name for name, home in sgan_helpers._HOME.items() if home == module):
+            tree, _ = definition(f"{path.relative_to(ROOT / 'sgan_helpers').with_suffix('')}.{name}")
+            kind = {ast.ClassDef: "class", ast.FunctionDef: "function", ast.Assign: "data"}[type(tree)]
+            from_home = f"sgan_helpers.{module}.{name}\n   :no-value:"  # where its comment is
+            parts.append(f".. auto{kind}:: {from_home if kind == 'data' else name}\n")
+        parts.append("```\n\n")
+    return "".join(parts).rstrip() + "\n"
+
+
 # --- exercises -------------------------------------------------------------------------------------------------------
 
 
@@ -227,6 +254,31 @@ def chapter_table(repository):
     return "\n".join(rows)
 
 
+def chapter_cards():
+    """Return a card for each chapter: its picture, its first sentence, its minutes, and what it needs."""
+    lines = [":::::{grid} 1 2 2 2", ":gutter: 3"]
+    for name in chapter_names():
+        cells = read(ROOT / "notebooks" / f"{name}.ipynb").cells
+        title, _, promise, picture = cells[0].source.split("\n\n")[:4]
+        needs = cells[1].source.split("**What you'll need**")[1].strip().split(" The full run")[0]
+        words = sum(len(cell.source.split()) for cell in cells)
+        work = sum(int(exercise["minutes"]) for exercise in describe(name)[1].values())
+        lines += ["", f"::::{{grid-item-card}} {number_of(name)}. {title.removeprefix('# ')}"]
+        lines += [f":link: ../notebooks/{name}", ":link-type: doc"]
+        lines += [
+            ":img-top: figures/" + re.search(r"figures/(\w+\.svg)", picture)[1],
+            ":img-alt:",
+            promise,
+            ":::{card-footer}",
+        ]
+        lines += [
+            f"{5 * round(words / WORDS_A_MINUTE / 5)} minutes to read, {work} of exercises. {needs}",
+            ":::",
+            "::::",
+        ]
+    return "\n".join([*lines, ":::::"])
+
+
 def make_contents(text):
     """Return _toc.yml with the exercises and the solutions below each chapter."""
 
@@ -263,7 +315,7 @@ def generated():
     book, repository = ROOT / "book", repository_name()
     copies = {name: nbformat.writes(student_copy(read(SOLUTIONS / f"{name}.ipynb"))) for name in chapter_names()}
     results = result_tables.recorded(METHODS)
-    findings = fill((book / "findings.md").read_text(), "results", result_tables.accuracy_table(results))
+    findings = (book / "findings.md").read_text()
     teaching = fill((book / "teaching.md").read_text(), "links", link_table(repository))
     readme = fill((ROOT / "README.md").read_text(), "findings", for_readme(findings))
     readme = fill(readme, "install", for_readme((book / "install.md").read_text()))
@@ -271,8 +323,10 @@ def generated():
         **{COPIES / f"{name}.ipynb": text + "\n" for name, text in copies.items()},
         ROOT / "_toc.yml": make_contents((ROOT / "_toc.yml").read_text()),
         ROOT / "README.md": fill(readme, "chapters", chapter_table(repository)),
-        book / "findings.md": findings,
+        book / "intro.md": fill((book / "intro.md").read_text(), "cards", chapter_cards()),
+        book / "figures" / "curve.svg": result_tables.curve(results),
         book / "full_code.md": make_program(),
+        book / "api.md": make_api(),
         book / "exercises.md": make_catalogue(),
         book / "results.md": result_tables.make_page(results),
         book / "teaching.md": fill(teaching, "times", time_table()),

@@ -5,8 +5,8 @@ recorded in results/runs.csv is not repeated, and an unfinished one goes on. To 
 table: `record_results.py mine/runs.csv`. Then the ceilings, each network with all 60,000 labels, into ceilings.csv
 beside that table.
 
-`record_results.py --first` draws book/figures/hero.png from the run of `make train`, and keeps its classifier for
-chapter 5.
+`record_results.py --first` draws the film of the front page, book/figures/hero.gif, from the run of `make first`, and
+keeps its classifier for chapter 5.
 """
 
 import os
@@ -26,6 +26,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from choose_settings import compare_side_by_side, validate
+from PIL import Image
 from result_tables import GRID
 
 from sgan_helpers import plotting
@@ -43,7 +44,7 @@ CEILINGS = {  # the method whose network it is: the method that trains it with l
     "pseudo-labels": ("distortions", {}),
     "noisy-student": ("distortions", {"distortion": NOISY_DISTORTION}),
 }
-SHOWN = (1000, 4000, 10000)  # iterations whose digits are drawn
+SHOWN = (250, 500, 750, 1000, 1500, 2000, 3000, 4000, 5000, 6000, 8000, 10000)  # iterations of the film
 
 
 def record(path):
@@ -73,35 +74,42 @@ def ceiling(row, per_class, settings):
     return validate(row, per_class, settings, mnist, lambda split: all_labeled)
 
 
-def keep_first_run(run=ROOT / "runs" / "first"):
-    """Draw digits at three moments beside the accuracy curve, and keep the classifier."""
+def keep_first_run(run=ROOT / "runs" / "film"):
+    """Draw the film of the front page, digits beside the accuracy curve, and keep the classifier."""
     with open(run / "history.csv", newline="") as file:
-        history = [(int(row["iteration"]), 100 * float(row["test_accuracy"])) for row in csv.DictReader(file)]
+        history = {int(row["iteration"]): 100 * float(row["test_accuracy"]) for row in csv.DictReader(file)}
     samples = np.load(run / "samples.npz", allow_pickle=False)
-    with plt.style.context([plotting.STYLE, {"font.size": 13}]):
-        figure = plt.figure(figsize=(11, 3.4))
-        grid = figure.add_gridspec(len(SHOWN), 2, width_ratios=(1.35, 1))
-        for row, iteration in enumerate(SHOWN):
-            images = samples["images"][list(samples["iterations"]).index(iteration)][:8]
-            axis = figure.add_subplot(grid[row, 0])
-            axis.imshow(np.concatenate(list(images), axis=1), vmin=0, vmax=255)
-            axis.set_ylabel(f"{iteration:,}", rotation=0, ha="right", va="center")
-            axis.set(xticks=[], yticks=[])
-            axis.spines[:].set_visible(False)
-        axis = figure.add_subplot(grid[:, 1])
-        axis.plot(*zip(*history, strict=True), marker="o", color=plotting.COLORS["sgan"], label="SGAN, seed 0")
-        axis.axhline(94.8, color="0.4", linestyle="--", label="reference 94.8 %")
-        axis.set(xlabel="iteration", ylabel="test accuracy (%)")
-        axis.legend(loc="lower right")
-        figure.savefig(ROOT / "book" / "figures" / "hero.png")
+    drawn = dict(zip(samples["iterations"].tolist(), samples["images"], strict=True))
+    frames = [draw_frame(drawn[iteration], iteration, history) for iteration in SHOWN]
+    path = ROOT / "book" / "figures" / "hero.gif"
+    times = [500] * (len(frames) - 1) + [2500]
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=times, loop=0)
     shutil.copyfile(run / "class_discriminator.weights.h5", ROOT / "results" / "sgan-1000-0.weights.h5")
+
+
+def draw_frame(digits, iteration, history):
+    """Return a frame of the film, a picture of few colours: 24 digits, and the accuracy until this iteration."""
+    with plt.style.context([plotting.STYLE, {"font.size": 12}]):
+        figure, (left, right) = plt.subplots(1, 2, figsize=(8, 2.9), dpi=100, width_ratios=(1.45, 1))
+        left.imshow(np.block([[digits[8 * row + column] for column in range(8)] for row in range(3)]), vmin=0, vmax=255)
+        left.set_xlabel(f"digits that the generator draws at iteration {iteration:,}")
+        left.set(xticks=[], yticks=[])
+        left.spines[:].set_visible(False)
+        past = [step for step in history if step <= iteration]
+        right.plot(past, [history[step] for step in past], color=plotting.COLORS["sgan"])
+        right.plot(past[-1:], [history[past[-1]]], marker="o", color=plotting.COLORS["sgan"])
+        right.set(xlim=(0, 1.04 * max(history)), ylim=(88, 98), xlabel="iteration", ylabel="test accuracy (%)")
+        figure.canvas.draw()
+        picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
+        plt.close(figure)
+    return picture.quantize(64, method=Image.Quantize.FASTOCTREE)
 
 
 def main():
     """Run what is missing, or keep the first run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("table", nargs="?", type=pathlib.Path, default=ROOT / "results" / "runs.csv")
-    parser.add_argument("--first", action="store_true", help="picture and classifier from the run of `make train`")
+    parser.add_argument("--first", action="store_true", help="film and classifier from the run of `make first`")
     options = parser.parse_args()
     if options.first:
         return keep_first_run()

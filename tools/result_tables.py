@@ -1,8 +1,12 @@
-"""The tables of results, from the CSV files in results/: book/results.md, and the one of the findings."""
+"""The results as tables and as a picture, for book/results.md and the front page, from the CSV files in results/."""
 
+import io
+
+import matplotlib.pyplot as plt
 import pandas as pd
 from exercise_files import ROOT
 
+from sgan_helpers import plotting
 from sgan_helpers.methods import METHODS
 from sgan_helpers.results import load_results, paired_difference
 
@@ -59,6 +63,24 @@ def accuracy_table(results):
         cells = [ceilings[ceilings["ceiling_of"] == name]["test_accuracy"] for name in names]
         rows.append(["all 60,000", *(mean_and_deviation(accuracies, scale=100) for accuracies in cells)])
     return markdown(["labels", *names.values()], rows)
+
+
+def curve(results):
+    """Return the picture of the front page as SVG: the error of each method against the number of labels."""
+    errors, results = {}, of_grid(results)
+    for name in GRID:
+        runs = results[results["method"] == name]
+        if len(runs):
+            cells = runs.groupby("labels")["test_accuracy"]
+            errors[name] = {labels: (100 * (1 - cell)).tolist() for labels, cell in cells}
+    published = pd.read_csv(ROOT / "results" / "published.csv").query("checked == 'yes'")
+    papers = list(published[["method", "labels", "error"]].itertuples(index=False, name=None))
+    picture = io.StringIO()
+    with plt.rc_context({"svg.hashsalt": "curve"}):  # the same file whenever the numbers are the same
+        plotting.plot_label_curve(errors, "test error (%)", papers).savefig(
+            picture, format="svg", metadata={"Date": None}
+        )
+    return picture.getvalue()
 
 
 def difference_table(results):

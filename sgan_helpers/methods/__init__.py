@@ -50,7 +50,8 @@ class Method:
         return {name: value for name, value in found.items() if value is not inspect.Parameter.empty and name != "seed"}
 
 
-METHODS = {  # in the order of tables and legends
+#: Each `Method` of the book by its name, in the order of tables and legends.
+METHODS = {
     "supervised": Method(
         "supervised, matched",
         "#0072B2",

@@ -1,0 +1,48 @@
+// Plays a film: an <img> whose frames lie below one another, in a window of one frame, with a button and a slider.
+// It starts by itself where motion is welcome, rests while it is out of sight, and stands at its last frame without script.
+
+for (const film of document.querySelectorAll(".film")) {
+  const picture = film.querySelector("img");
+  const button = film.querySelector("button");
+  const slider = film.querySelector("input");
+  const last = Number(slider.max);
+  let timer = 0;
+  let visible = false;
+  let playing = !window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+  function show(frame) {
+    slider.value = frame;
+    picture.style.transform = `translateY(${(-100 * frame) / (last + 1)}%)`;
+  }
+
+  function next() {
+    const frame = Number(slider.value);
+    show(frame === last ? 0 : frame + 1);
+    schedule();
+  }
+
+  function schedule() {
+    clearTimeout(timer);
+    if (playing && visible) timer = setTimeout(next, Number(slider.value) === last ? 2500 : 600);
+  }
+
+  function play(on) {
+    playing = on;
+    button.textContent = on ? "Pause" : "Play";
+    schedule();
+  }
+
+  film.querySelector(".film-controls").hidden = false;
+  button.addEventListener("click", () => play(!playing));
+  slider.addEventListener("input", () => {
+    play(false);
+    show(Number(slider.value));
+  });
+  new IntersectionObserver(([entry]) => {
+    visible = entry.isIntersecting;
+    schedule();
+  }).observe(film);
+  if (playing) show(0);
+  else show(last);
+  play(playing);
+}
