@@ -76,7 +76,8 @@ train: $(READY)  ## train the book's SGAN into runs/first; after Ctrl-C the same
 results: $(READY)  ## run what is missing of the recorded grid (hours on two cores; can be stopped and resumed)
 	$(BIN)/python tools/record_results.py
 
-first: train  ## train the first run, draw the picture of the intro from it, and keep its classifier for chapter 5
+first: $(READY)  ## train the first run, draw the film of the front page from it, and keep its classifier for chapter 5
+	$(BIN)/python -m sgan_helpers train --evaluate-every 250 --output runs/film $(if $(wildcard runs/film/checkpoint-*),--resume)
 	$(BIN)/python tools/record_results.py --first
 
 bench: $(BENCH_READY)  ## time the SGAN's step beside Keras, JAX and PyTorch (ten minutes on an otherwise idle machine)
