@@ -6,6 +6,7 @@ The sources stay portable Markdown, which GitHub and Colab render; all of this h
 import html
 import pathlib
 import re
+import urllib.parse
 
 from docutils import nodes
 from fontTools import subset
@@ -23,6 +24,12 @@ UNLINKED = (nodes.reference, pending_xref, nodes.literal, nodes.literal_block, n
 AMBIGUOUS = ("style", "balance", "collapse", "temperature")  # words of the glossary that also have everyday meanings
 ICON = re.compile(r'((?:"[a-z0-9-]+"|[a-z0-9]+):\[\d+,\d+,\[[^\]]*\]),"[0-9a-f]+",(?:"[^"]*"|\[[^\]]*\])\],?')
 SHOWN_ICON = re.compile(r"\bfa-([a-z0-9-]+)")
+CHAPTER_NAME = re.compile(r"(\d\d)_\w+$")
+BOX = re.compile(r"(Key idea|Pitfall|Predict|Measured)\.")
+MARK = re.compile(r"^ *### (?:BEGIN|END) SOLUTION\n?", re.MULTILINE)
+NOT_FOUND = """<h1>This page is not here</h1>
+<p>It may have moved. The <a href="{root}book/intro.html">front page</a> lists all chapters, and the search
+finds words.</p>"""
 BADGE = "colab-badge.svg"
 FIGURE = re.compile(r"^https://raw\.githubusercontent\.com/[^/]+/[^/]+/main(/book/figures/.*)$")
 BAR = re.compile(r'<mover>(.*?)<mo stretchy="true">&#x000AF;</mo></mover>')
@@ -115,6 +122,13 @@ class Book(SphinxTransform):
                 image.replace_self(nodes.Text(image.get("alt") or "Open in Colab"))
             elif found := FIGURE.search(image["uri"]):  # the address is for Colab; here is the file itself
                 image["uri"] = found[1]
+        for quote in self.document.findall(nodes.block_quote):
+            if found := BOX.match(quote.astext()):
+                quote["classes"] += ["box", found[1].lower().replace(" ", "-")]
+        if self.env.docname.startswith("notebooks/solutions/"):
+            self._open_solutions()
+        for cell in self.document.findall(lambda node: isinstance(node, nodes.container) and "hide_mode" in node):
+            cell["prompt_show"] = cell["prompt_hide"] = _content(cell)
         for paragraph in list(self.document.findall(nodes.paragraph)):
             if paragraph.parent:  # else it is a caption by now
                 self._caption(paragraph)
@@ -123,6 +137,31 @@ class Book(SphinxTransform):
                 self._link(text, chapters)
         if here:
             self._explain()
+        first = next((text for text in map(_own_text, self.document.findall(nodes.paragraph)) if len(text) > 60), "")
+        self.env.metadata[self.env.docname]["og:description"] = first
+
+    def _open_solutions(self):
+        """Let a page of solutions speak to its reader: its own introduction, and no marks of the grading program."""
+        for paragraph in self.document.findall(nodes.paragraph):
+            if paragraph.astext().startswith("These exercises go with "):
+                exercises = self._reference("exercises", self.env.docname.replace("solutions", "exercises"))
+                exercises["reftarget"] = "/" + exercises["reftarget"]
+                name = f"chapter {int(CHAPTER_NAME.search(self.env.docname)[1])}"
+                before = (
+                    f"What the exercises of {name} ask for, how one can do it, and why. Each answer is folded below "
+                )
+                paragraph.children = []
+                paragraph += [
+                    nodes.Text(before + "its question. Write your own first, in the "),
+                    exercises,
+                    nodes.Text("."),
+                ]
+                break
+        for block in self.document.findall(nodes.literal_block):
+            if MARK.search(block.astext()):
+                block.rawsource = MARK.sub("", block.astext())  # Sphinx colours what equals its raw source
+                block.children = []
+                block += nodes.Text(block.rawsource)
 
     def _caption(self, paragraph):
         """Make a picture, and the emphasised paragraph below it, a figure with a caption."""
@@ -194,6 +233,30 @@ def arrange_navigation(app, pagename, templatename, context, doctree):
         context["body"] = f'<nav class="chapter-tabs" aria-label="{label}">{"".join(tabs)}</nav>' + context["body"]
 
 
+def describe(app, pagename, templatename, context, doctree):
+    """Add the description of a page, and the icons that phones and old browsers ask for."""
+    root = context["pathto"]("_static/", resource=True)
+    text = html.escape((context.get("meta") or {}).get("og:description", ""))
+    context["metatags"] = context.get("metatags", "") + f'\n<meta name="description" content="{text}"/>' * bool(text)
+    context["metatags"] += "".join(
+        f'\n<link rel="{kind}" href="{root}{name}"/>'
+        for kind, name in (("apple-touch-icon", "apple-touch-icon.png"), ("alternate icon", "favicon.ico"))
+    )
+
+
+def name_folds(app, pagename, templatename, context, doctree):
+    """Let a screen reader read out what a fold says that it holds."""
+    if "body" in context:
+        context["body"] = context["body"].replace('<summary aria-label="Toggle hidden content">', "<summary>")
+
+
+def set_addresses(app, config):
+    """Tell the card for sharing, and the page that is shown for a wrong address, where the book lies."""
+    config.ogp_site_url, config.ogp_site_name = config.html_baseurl, config.html_title
+    config.notfound_urls_prefix = root = urllib.parse.urlparse(config.html_baseurl).path
+    config.notfound_context = {"title": "This page is not here", "body": NOT_FOUND.format(root=root)}
+
+
 def drop_thebe(app, pagename, templatename, context, doctree):
     """Leave out the scripts of Thebe, which the book does not use, and which declare one name twice."""
     context["script_files"] = [
@@ -223,6 +286,17 @@ def glossary_terms(source):
     return dict(sorted(words.items(), key=lambda pair: -len(pair[0])))
 
 
+def _content(cell):
+    if "mystnb" in cell["cell_metadata"]:
+        return "Plot code"
+    marks = cell["cell_metadata"].get("nbgrader", {})
+    return "Solution" if marks.get("solution") else "Check" if marks.get("grade") else "Code"
+
+
+def _own_text(paragraph):
+    return "" if next(paragraph.findall(nodes.image), None) else " ".join(paragraph.astext().split())
+
+
 def _is_only(paragraph, kind):
     return isinstance(paragraph, nodes.paragraph) and len(paragraph) == 1 and isinstance(paragraph[0], kind)
 
@@ -248,6 +322,9 @@ def setup(app):
     app.connect("env-check-consistency", number_figures)
     app.connect("html-page-context", arrange_navigation)
     app.connect("html-page-context", drop_thebe, priority=900)
+    app.connect("html-page-context", describe)
+    app.connect("html-page-context", name_folds)
+    app.connect("config-inited", set_addresses)
     app.connect("build-finished", write_math_font)
     app.connect("build-finished", trim_icons)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

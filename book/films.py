@@ -1,4 +1,4 @@
-"""Turns each GIF of the pages into a film that one can stop: its frames in one picture, which film.js moves."""
+"""Turns each GIF of the pages into a film that one can stop: its frames in one picture, which book.js moves."""
 
 import html
 import pathlib
@@ -55,5 +55,5 @@ def replace_gifs(app, pagename, templatename, context, doctree):
 def setup(app):
     """Register everything."""
     app.connect("html-page-context", replace_gifs)
-    app.add_js_file("film.js", loading_method="defer")
+    app.add_js_file("book.js", loading_method="defer")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -47,7 +47,9 @@ def transformed(docname, *children):
     """Run the transform on a document of the book, and return it."""
     document = utils.new_document("a page")
     found = {"book/intro", "notebooks/01_data_split", "notebooks/06_fair_comparison", "notebooks/10_pseudo_labels"}
-    document.settings.env = types.SimpleNamespace(docname=docname, found_docs=found, srcdir=ROOT)
+    document.settings.env = types.SimpleNamespace(
+        docname=docname, found_docs=found, srcdir=ROOT, metadata={docname: {}}
+    )
     section = nodes.section("", nodes.title("", "Compare fairly"), *children)
     document += section
     extension.Book(document).apply()
@@ -98,6 +100,58 @@ def test_a_picture_and_the_emphasis_below_it_are_a_figure():
     (figure,) = document.findall(nodes.figure)
     assert (figure[0]["uri"], figure[1].astext()) == ("/book/figures/01_split.svg", "What one sees.")
     assert [each.astext() for each in document.findall(nodes.paragraph)] == ["Only a text."]
+
+
+def test_a_block_quote_that_names_its_kind_is_a_box():
+    quotes = [
+        nodes.block_quote("", nodes.paragraph("", text)) for text in ("Key idea. Share the trunk.", "He said no.")
+    ]
+    document = transformed("book/intro", *quotes)
+    assert [quote["classes"] for quote in document.findall(nodes.block_quote)] == [["box", "key-idea"], []]
+
+
+def test_a_page_of_solutions_has_its_own_introduction_and_no_marks_of_the_grading_program():
+    code = "def half(x):\n    ### BEGIN SOLUTION\n    return x / 2\n    ### END SOLUTION\n"
+    opening = nodes.paragraph("", "These exercises go with chapter 6. Work in this notebook.")
+    document = transformed("notebooks/solutions/06_fair_comparison", opening, nodes.literal_block(code, code))
+    assert "What the exercises of chapter 6 ask for" in document.astext()
+    assert ("exercises", "/notebooks/exercises/06_fair_comparison") in links(document)
+    (block,) = document.findall(nodes.literal_block)
+    assert block.astext() == block.rawsource == "def half(x):\n    return x / 2\n"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "name"),
+    [
+        ({"nbgrader": {"solution": True, "grade": False}}, "Solution"),
+        ({"nbgrader": {"solution": False, "grade": True}}, "Check"),
+        ({"mystnb": {"image": {"alt": "a curve"}}}, "Plot code"),
+        ({}, "Code"),
+    ],
+)
+def test_a_fold_says_what_it_holds(metadata, name):
+    cell = nodes.container("", cell_metadata=metadata, hide_mode="input", prompt_show="Show", prompt_hide="Hide")
+    transformed("notebooks/06_fair_comparison", cell)
+    assert (cell["prompt_show"], cell["prompt_hide"]) == (name, name)
+
+
+def test_a_page_is_described_by_its_first_sentence():
+    picture = nodes.paragraph("", "", nodes.image(uri="figures/x.svg", alt="a long alternative text " * 5))
+    long = "We build a network with one trunk and two outputs,\nand prove that they share it."
+    document = transformed("notebooks/06_fair_comparison", picture, nodes.paragraph("", long))
+    found = document.settings.env.metadata["notebooks/06_fair_comparison"]["og:description"]
+    assert found == long.replace("\n", " ")
+    context = {"meta": {"og:description": 'a "b" & c'}, "pathto": lambda name, resource: f"../{name}"}
+    extension.describe(None, "a page", "page.html", context, None)
+    assert '<meta name="description" content="a &quot;b&quot; &amp; c"/>' in context["metatags"]
+    assert 'href="../_static/apple-touch-icon.png"' in context["metatags"]
+
+
+def test_addresses_come_from_the_configured_repository():
+    config = types.SimpleNamespace(html_baseurl="https://owner.github.io/name/", html_title="A book")
+    extension.set_addresses(None, config)
+    assert config.notfound_urls_prefix == "/name/" and 'href="/name/book/intro.html"' in config.notfound_context["body"]
+    assert config.ogp_site_url == "https://owner.github.io/name/"
 
 
 def test_figures_are_numbered_within_a_chapter():

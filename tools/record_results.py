@@ -75,7 +75,7 @@ def ceiling(row, per_class, settings):
 
 
 def keep_first_run(run=ROOT / "runs" / "film"):
-    """Draw the film of the front page, digits beside the accuracy curve, and keep the classifier."""
+    """Draw the film of the front page, digits beside the accuracy curve, and the card; keep the classifier."""
     with open(run / "history.csv", newline="") as file:
         history = {int(row["iteration"]): 100 * float(row["test_accuracy"]) for row in csv.DictReader(file)}
     samples = np.load(run / "samples.npz", allow_pickle=False)
@@ -84,6 +84,7 @@ def keep_first_run(run=ROOT / "runs" / "film"):
     path = ROOT / "book" / "figures" / "hero.gif"
     times = [500] * (len(frames) - 1) + [2500]
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=times, loop=0)
+    draw_card(drawn[SHOWN[-1]]).save(ROOT / "book" / "_static" / "card.png", optimize=True)
     shutil.copyfile(run / "class_discriminator.weights.h5", ROOT / "results" / "sgan-1000-0.weights.h5")
 
 
@@ -103,6 +104,21 @@ def draw_frame(digits, iteration, history):
         picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
         plt.close(figure)
     return picture.quantize(64, method=Image.Quantize.FASTOCTREE)
+
+
+def draw_card(digits):
+    """Return the picture of 1200 x 630 pixels that stands for the book where it is shared: its question, and digits."""
+    figure = plt.figure(figsize=(12, 6.3), dpi=100)
+    axis = figure.add_axes((0.05, 0.08, 0.9, 0.45))
+    axis.imshow(np.block([[digits[12 * row + column] for column in range(12)] for row in range(4)]), cmap="gray")
+    axis.axis("off")
+    figure.text(0.05, 0.85, "Semi-supervised learning with GANs", fontsize=37, weight="bold")
+    question = "60,000 images, 1,000 labels: can the other 59,000 images\nteach a classifier, too? A book to run."
+    figure.text(0.05, 0.64, question, fontsize=23, linespacing=1.5)
+    figure.canvas.draw()
+    picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
+    plt.close(figure)
+    return picture
 
 
 def main():

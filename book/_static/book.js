@@ -1,5 +1,7 @@
-// Plays a film: an <img> whose frames lie below one another, in a window of one frame, with a button and a slider.
-// It starts by itself where motion is welcome, rests while it is out of sight, and stands at its last frame without script.
+// Two things that pages do: play films, and open their folds for print, on white.
+
+// A film is an <img> whose frames lie below one another, in a window of one frame, with a button and a slider. It starts
+// by itself where motion is welcome, rests while it is out of sight, and stands at its last frame without script.
 
 for (const film of document.querySelectorAll(".film")) {
   const picture = film.querySelector("img");
@@ -46,3 +48,20 @@ for (const film of document.querySelectorAll(".film")) {
   else show(last);
   play(playing);
 }
+
+const opened = [];
+let theme;
+
+window.addEventListener("beforeprint", () => {
+  for (const fold of document.querySelectorAll("details:not([open])")) {
+    fold.open = true;
+    opened.push(fold);
+  }
+  theme = document.documentElement.dataset.theme;
+  document.documentElement.dataset.theme = "light";
+});
+
+window.addEventListener("afterprint", () => {
+  for (const fold of opened.splice(0)) fold.open = false;
+  document.documentElement.dataset.theme = theme;
+});
