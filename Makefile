@@ -13,7 +13,7 @@ COURSE ?= assignment
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-all test-browser test-colab notebooks exercises assignment pages train results first bench repository clean
+.PHONY: help book test test-all test-browser test-colab pdf notebooks exercises assignment pages train results first bench repository clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,10 @@ test: $(READY)  ## check the code, test the package and the book, execute every 
 test-all: $(READY)  ## what takes longer: grading with nbgrader, a cluster, other seeds; chapters and solutions on the whole database
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
 	SGAN_FAST=1 $(NBVAL) $(CHAPTERS) notebooks/solutions
+
+pdf: $(READY)  ## print the whole book into _build/book.pdf (five minutes; needs Debian's chromium)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/browser/requirements.txt
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tools/make_pdf.py
 
 test-browser: book  ## open every page in Chromium at three widths, in light and dark (three minutes; needs Debian's chromium)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/browser/requirements.txt
