@@ -6,6 +6,7 @@ The sources stay portable Markdown, which GitHub and Colab render; all of this h
 import html
 import pathlib
 import re
+import shutil
 import urllib.parse
 
 from docutils import nodes
@@ -32,6 +33,7 @@ NOT_FOUND = """<h1>This page is not here</h1>
 finds words.</p>"""
 BADGE = "colab-badge.svg"
 FIGURE = re.compile(r"^https://raw\.githubusercontent\.com/[^/]+/[^/]+/main(/book/figures/.*)$")
+DRAWING = re.compile(r'<img (?![^>]*sd-card-img)[^>]*?src="([^"]*_images/)([^"/]+)\.svg"[^>]*>')
 BAR = re.compile(r'<mover>(.*?)<mo stretchy="true">&#x000AF;</mo></mover>')
 NAME = re.compile(r"<mo>([A-Za-z]{2,})</mo>")
 APPLIED = re.compile(r"(<mi>[A-Za-z]{2,}</mi>|<msub><mi>[A-Za-z]{2,}</mi>.*?</msub>)(?=<m(?:i|n|sub|sup|row|over))")
@@ -250,6 +252,31 @@ def name_folds(app, pagename, templatename, context, doctree):
         context["body"] = context["body"].replace('<summary aria-label="Toggle hidden content">', "<summary>")
 
 
+def offer_phone_forms(app, pagename, templatename, context, doctree):
+    """Let a narrow screen show name.phone.svg, where one lies beside the drawing name.svg: there its words can be read.
+
+    The cards of the front page are left out: they show a drawing as an ornament, and a tall one would part their words.
+    """
+
+    def both(found):
+        folder, name = found.groups()
+        if not (pathlib.Path(app.srcdir) / "book" / "figures" / f"{name}.phone.svg").exists():
+            return found[0]
+        source = f'<source media="(max-width: 600px)" srcset="{folder}{name}.phone.svg">'
+        return f"<picture>{source}{found[0]}</picture>"
+
+    if "body" in context:
+        context["body"] = DRAWING.sub(both, context["body"])
+
+
+def copy_phone_forms(app, error):
+    """Copy the forms for phones, of which Sphinx does not know, beside the drawings, anew in every build."""
+    if error or app.builder.format != "html":
+        return
+    for path in (pathlib.Path(app.srcdir) / "book" / "figures").glob("*.phone.svg"):
+        shutil.copy(path, pathlib.Path(app.outdir) / "_images")
+
+
 def set_addresses(app, config):
     """Tell the card for sharing, and the page that is shown for a wrong address, where the book lies."""
     config.ogp_site_url, config.ogp_site_name = config.html_baseurl, config.html_title
@@ -324,7 +351,9 @@ def setup(app):
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("html-page-context", describe)
     app.connect("html-page-context", name_folds)
+    app.connect("html-page-context", offer_phone_forms)
     app.connect("config-inited", set_addresses)
+    app.connect("build-finished", copy_phone_forms)
     app.connect("build-finished", write_math_font)
     app.connect("build-finished", trim_icons)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

@@ -1,7 +1,9 @@
 """What the book adds to Sphinx: formulas without a script, numbers, links, captions, a plain button, films."""
 
 import importlib.util
+import re
 import types
+import xml.etree.ElementTree
 
 import numpy as np
 import pytest
@@ -173,6 +175,38 @@ def test_a_gif_becomes_a_film_of_all_its_frames(tmp_path):
     assert 'alt="three &amp; more"' in context["body"] and 'max="2"' in context["body"]
     with Image.open(tmp_path / "_images" / "a.png") as strip:
         np.testing.assert_array_equal(np.asarray(strip.convert("L")), np.concatenate(frames))
+
+
+def test_a_narrow_screen_gets_the_form_for_phones(tmp_path):
+    figures, images = tmp_path / "book" / "figures", tmp_path / "html" / "_images"
+    for folder in (figures, images):
+        folder.mkdir(parents=True)
+    for name in ("a.svg", "a.phone.svg", "b.svg"):
+        (figures / name).write_text(name)
+    app = types.SimpleNamespace(srcdir=tmp_path, outdir=images.parent, builder=types.SimpleNamespace(format="html"))
+    drawing, card, other = (
+        f'<img alt="c" {kind}src="../_images/{name}.svg" />'
+        for kind, name in (("", "a"), ('class="sd-card-img-top" ', "a"), ("", "b"))
+    )
+    context = {"body": f"<p>{drawing}</p>{card}{other}"}
+    extension.offer_phone_forms(app, "a page", "page.html", context, None)
+    source = '<source media="(max-width: 600px)" srcset="../_images/a.phone.svg">'
+    assert context["body"] == f"<p><picture>{source}{drawing}</picture></p>{card}{other}"
+    extension.copy_phone_forms(app, None)
+    assert [path.name for path in images.iterdir()] == ["a.phone.svg"]
+
+
+@pytest.mark.parametrize("name", [path.stem for path in CHAPTERS])
+def test_both_forms_of_a_drawing_say_the_same(name):
+    """A row of the wide form may be a column on a phone, so that widths show there what heights show here."""
+    (address,) = re.findall(r"\(\.\./(book/figures/\w+)\.svg\)", prose(ROOT / "notebooks" / f"{name}.ipynb"))
+    wide, phone = (xml.etree.ElementTree.parse(ROOT / f"{address}{form}.svg").getroot() for form in ("", ".phone"))
+    space = "{http://www.w3.org/2000/svg}"
+    assert wide.findtext(f"{space}title") == phone.findtext(f"{space}title")
+    words = [sorted(" ".join(each.text or "" for each in form.iter(f"{space}text")).split()) for form in (wide, phone)]
+    assert words[0] == sorted("heights" if word == "widths" else word for word in words[1])
+    assert phone.get("width") == "360"
+    assert min(float(each.get("font-size", 14)) for each in phone.iter()) >= 12
 
 
 def test_the_badge_asks_no_other_host():

@@ -1,4 +1,4 @@
-// Two things that pages do: play films, and open their folds for print, on white.
+// Three things that pages do: play films, open their folds for print, on white, and say what the search cannot do.
 
 // A film is an <img> whose frames lie below one another, in a window of one frame, with a button and a slider. It starts
 // by itself where motion is welcome, rests while it is out of sight, and stands at its last frame without script.
@@ -65,3 +65,10 @@ window.addEventListener("afterprint", () => {
   for (const fold of opened.splice(0)) fold.open = false;
   document.documentElement.dataset.theme = theme;
 });
+
+const results = document.getElementById("search-results");
+if (results && location.protocol === "file:") {
+  const note = document.createElement("p");
+  note.textContent = "Opened from the disk, the search lists titles. On the web it also shows the lines that it found.";
+  results.before(note);
+}
