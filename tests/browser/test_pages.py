@@ -25,8 +25,9 @@ BROKEN_IMAGES = """
     .map(image => image.src)
 """
 CUT_CODE = """
-[...document.querySelectorAll("div.cell_input pre, div.highlight-python pre, div.highlight-ipython3 pre")]
-    .filter(block => block.offsetParent && block.scrollWidth > block.clientWidth + 1).map(block => block.innerText)
+[...document.querySelectorAll("pre")].filter(block => block.offsetParent)
+    .filter(block => innerWidth > 1200 || !block.closest(".cell_output"))  // printed tables scroll on a phone
+    .filter(block => block.scrollWidth > block.clientWidth + 1).map(block => block.innerText)
 """
 REPOSITORY = re.search(r"url: (https://github\.com/\S+)", (HTML.parents[1] / "_config.yml").read_text())[1]
 CHECKS = collections.Counter()
