@@ -259,7 +259,7 @@ def chapter_cards():
     lines = [":::::{grid} 1 2 2 2", ":gutter: 3"]
     for name in chapter_names():
         cells = read(ROOT / "notebooks" / f"{name}.ipynb").cells
-        title, _, promise, picture = cells[0].source.split("\n\n")[:4]
+        title, _, promise, picture, caption = cells[0].source.split("\n\n")[:5]
         needs = cells[1].source.split("**What you'll need**")[1].strip().split(" The full run")[0]
         words = sum(len(cell.source.split()) for cell in cells)
         work = sum(int(exercise["minutes"]) for exercise in describe(name)[1].values())
@@ -267,7 +267,7 @@ def chapter_cards():
         lines += [f":link: ../notebooks/{name}", ":link-type: doc"]
         lines += [
             ":img-top: figures/" + re.search(r"figures/(\w+\.svg)", picture)[1],
-            ":img-alt:",
+            f":img-alt: {caption.strip('*')}",
             promise,
             ":::{card-footer}",
         ]
