@@ -14,14 +14,14 @@ from sphinx.addnodes import pending_xref
 
 
 def load(name):
-    """Return a module of the folder book/."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "book" / f"{name}.py")
+    """Return a module of the folder book/extensions/."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "book" / "extensions" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-extension, films = load("extension"), load("films")
+chapters, icons, mathml, navigation, pictures = map(load, ["chapters", "icons", "mathml", "navigation", "pictures"])
 
 
 @pytest.mark.parametrize(
@@ -35,14 +35,14 @@ extension, films = load("extension"), load("films")
     ],
 )
 def test_a_formula_becomes_mathml(latex, piece):
-    assert piece in extension.as_mathml(latex, display=False)
+    assert piece in mathml.as_mathml(latex, display=False)
 
 
 def test_every_formula_of_the_book_becomes_mathml():
     formulas = [each for path in CHAPTERS + PAGES for each in prose(path).replace("$$", "$").split("$")[1::2]]
     assert len(formulas) > 150
     for formula in formulas:
-        assert extension.as_mathml(formula, display=True).startswith('<math xmlns="http://www.w3.org/1998/Math/MathML"')
+        assert mathml.as_mathml(formula, display=True).startswith('<math xmlns="http://www.w3.org/1998/Math/MathML"')
 
 
 def transformed(docname, *children):
@@ -54,7 +54,7 @@ def transformed(docname, *children):
     )
     section = nodes.section("", nodes.title("", "Compare fairly"), *children)
     document += section
-    extension.Book(document).apply()
+    chapters.Book(document).apply()
     return document
 
 
@@ -144,33 +144,33 @@ def test_a_page_is_described_by_its_first_sentence():
     found = document.settings.env.metadata["notebooks/06_fair_comparison"]["og:description"]
     assert found == long.replace("\n", " ")
     context = {"meta": {"og:description": 'a "b" & c'}, "pathto": lambda name, resource: f"../{name}"}
-    extension.describe(None, "a page", "page.html", context, None)
+    navigation.describe(None, "a page", "page.html", context, None)
     assert '<meta name="description" content="a &quot;b&quot; &amp; c"/>' in context["metatags"]
     assert 'href="../_static/apple-touch-icon.png"' in context["metatags"]
 
 
 def test_addresses_come_from_the_configured_repository():
     config = types.SimpleNamespace(html_baseurl="https://owner.github.io/name/", html_title="A book")
-    extension.set_addresses(None, config)
+    navigation.set_addresses(None, config)
     assert config.notfound_urls_prefix == "/name/" and 'href="/name/book/intro.html"' in config.notfound_context["body"]
     assert config.ogp_site_url == "https://owner.github.io/name/"
 
 
 def test_figures_are_numbered_within_a_chapter():
     numbers = {name: {"figure": {"id1": (7,), "id2": (8,)}} for name in ("notebooks/06_fair_comparison", "book/intro")}
-    extension.number_figures(None, types.SimpleNamespace(toc_fignumbers=numbers))
+    chapters.number_figures(None, types.SimpleNamespace(toc_fignumbers=numbers))
     assert list(numbers["notebooks/06_fair_comparison"]["figure"].values()) == [(6, 1), (6, 2)]
     assert list(numbers["book/intro"]["figure"].values()) == [(1,), (2,)]
 
 
 def test_a_gif_becomes_a_film_of_all_its_frames(tmp_path):
     frames = [np.random.default_rng(number).integers(0, 2, (5, 6), np.uint8) * 255 for number in range(3)]
-    pictures = [Image.fromarray(frame.repeat(4, axis=0).repeat(4, axis=1)) for frame in frames]
-    pictures[0].save(tmp_path / "a.gif", save_all=True, append_images=pictures[1:], duration=100)
+    images = [Image.fromarray(frame.repeat(4, axis=0).repeat(4, axis=1)) for frame in frames]
+    images[0].save(tmp_path / "a.gif", save_all=True, append_images=images[1:], duration=100)
     builder = types.SimpleNamespace(images={"a.gif": "a.gif"})
     app = types.SimpleNamespace(srcdir=tmp_path, outdir=tmp_path, builder=builder)
     context = {"body": '<p>text</p><img alt="three &amp; more" src="../_images/a.gif" />'}
-    films.replace_gifs(app, "a page", "page.html", context, None)
+    pictures.replace_gifs(app, "a page", "page.html", context, None)
     assert ".gif" not in context["body"]
     assert 'alt="three &amp; more"' in context["body"] and 'max="2"' in context["body"]
     with Image.open(tmp_path / "_images" / "a.png") as strip:
@@ -189,10 +189,10 @@ def test_a_narrow_screen_gets_the_form_for_phones(tmp_path):
         for kind, name in (("", "a"), ('class="sd-card-img-top" ', "a"), ("", "b"))
     )
     context = {"body": f"<p>{drawing}</p>{card}{other}"}
-    extension.offer_phone_forms(app, "a page", "page.html", context, None)
+    pictures.offer_phone_forms(app, "a page", "page.html", context, None)
     source = '<source media="(max-width: 600px)" srcset="../_images/a.phone.svg">'
     assert context["body"] == f"<p><picture>{source}{drawing}</picture></p>{card}{other}"
-    extension.copy_phone_forms(app, None)
+    pictures.copy_phone_forms(app, None)
     assert [path.name for path in images.iterdir()] == ["a.phone.svg"]
 
 
@@ -221,7 +221,7 @@ def test_icons_that_no_page_shows_are_left_out():
     style = '.fa-rocket:before{content:"\\f135"}.fa-pencil-alt:before,.fa-pencil:before{content:"\\f303"}'
     style += '.fa-ghost:before{content:"\\f6e2"}.admonition:before{content:"\\f0a1"}'
     page = '<i class="fa-solid fa-rocket"></i> <i class="fas fa-pencil"></i>'
-    assert extension.shown_icons(style, [page]) == {0xF135, 0xF303, 0xF0A1}
+    assert icons.shown_icons(style, [page]) == {0xF135, 0xF303, 0xF0A1}
 
 
 def arranged(pagename):
@@ -241,7 +241,7 @@ def arranged(pagename):
         render_partial=lambda title: {"title": title}, get_relative_uri=lambda here, there: f"from {here} to {there}"
     )
     context = {"body": "<p>text</p>", "prev": "before", "next": "after"}
-    extension.arrange_navigation(types.SimpleNamespace(env=env, builder=builder), pagename, "page.html", context, None)
+    navigation.arrange_navigation(types.SimpleNamespace(env=env, builder=builder), pagename, "page.html", context, None)
     return context
 
 

@@ -1,14 +1,16 @@
-"""Turns each GIF of the pages into a film that one can stop: its frames in one picture, which book.js moves."""
+"""The pictures of the pages: a GIF becomes a film that one can stop, and phones get drawings of their own."""
 
 import html
 import pathlib
 import re
+import shutil
 
 import numpy as np
 from PIL import Image, ImageSequence
 
 PICTURE = re.compile(r'<img[^>]*?src="(?P<folder>[^"]*?)(?P<name>[^"/]*)\.gif"[^>]*>')
 ALTERNATIVE = re.compile(r'alt="([^"]*)"')
+DRAWING = re.compile(r'<img (?![^>]*sd-card-img)[^>]*?src="([^"]*_images/)([^"/]+)\.svg"[^>]*>')
 FILM = """<div class="film"><div class="film-window{pixels}" style="aspect-ratio: {width} / {height}">
 <img src="{source}" alt="{alt}" width="{width}" height="{total}" loading="lazy"
  style="transform: translateY(-{last_share}%)"></div>
@@ -28,7 +30,7 @@ def frames_below_one_another(path):
 
 
 def replace_gifs(app, pagename, templatename, context, doctree):
-    """Write a film wherever a page shows a GIF."""
+    """Write a film wherever a page shows a GIF: its frames in one picture, which book.js moves."""
     sources = {pathlib.Path(name).stem: app.srcdir / source for source, name in app.builder.images.items()}
 
     def film(found):
@@ -52,8 +54,35 @@ def replace_gifs(app, pagename, templatename, context, doctree):
         context["body"] = PICTURE.sub(film, context["body"])
 
 
+def offer_phone_forms(app, pagename, templatename, context, doctree):
+    """Let a narrow screen show name.phone.svg, where one lies beside the drawing name.svg: there its words can be read.
+
+    The cards of the front page are left out: they show a drawing as an ornament, and a tall one would part their words.
+    """
+
+    def both(found):
+        folder, name = found.groups()
+        if not (pathlib.Path(app.srcdir) / "book" / "figures" / f"{name}.phone.svg").exists():
+            return found[0]
+        source = f'<source media="(max-width: 600px)" srcset="{folder}{name}.phone.svg">'
+        return f"<picture>{source}{found[0]}</picture>"
+
+    if "body" in context:
+        context["body"] = DRAWING.sub(both, context["body"])
+
+
+def copy_phone_forms(app, error):
+    """Copy the forms for phones, of which Sphinx does not know, beside the drawings, anew in every build."""
+    if error or app.builder.format != "html":
+        return
+    for path in (pathlib.Path(app.srcdir) / "book" / "figures").glob("*.phone.svg"):
+        shutil.copy(path, pathlib.Path(app.outdir) / "_images")
+
+
 def setup(app):
     """Register everything."""
     app.connect("html-page-context", replace_gifs)
+    app.connect("html-page-context", offer_phone_forms)
+    app.connect("build-finished", copy_phone_forms)
     app.add_js_file("book.js", loading_method="defer")
     return {"parallel_read_safe": True, "parallel_write_safe": True}
