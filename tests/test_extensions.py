@@ -209,6 +209,12 @@ def test_both_forms_of_a_drawing_say_the_same(name):
     assert min(float(each.get("font-size", 14)) for each in phone.iter()) >= 12
 
 
+def test_an_address_is_escaped_once():
+    link = nodes.reference("", "pull", refuri="https://hub/git-pull?repo=a&amp;branch=main")
+    transformed("book/intro", nodes.paragraph("", "", link))
+    assert link["refuri"] == "https://hub/git-pull?repo=a&branch=main"
+
+
 def test_the_badge_asks_no_other_host():
     badge = nodes.image(uri="https://colab.research.google.com/assets/colab-badge.svg", alt="Open in Colab")
     document = transformed("book/intro", nodes.paragraph("", "", nodes.reference("", "", badge, refuri="https://x")))

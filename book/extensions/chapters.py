@@ -49,6 +49,8 @@ class Book(SphinxTransform):
                 image.replace_self(nodes.Text(image.get("alt") or "Open in Colab"))
             elif found := FIGURE.search(image["uri"]):  # the address is for Colab; here is the file itself
                 image["uri"] = found[1]
+        for link in self.document.findall(lambda node: isinstance(node, nodes.reference) and "refuri" in node):
+            link["refuri"] = link["refuri"].replace("&amp;", "&")  # in a table, it is escaped twice
         for quote in self.document.findall(nodes.block_quote):
             if found := BOX.match(quote.astext()):
                 quote["classes"] += ["box", found[1].lower().replace(" ", "-")]
