@@ -30,12 +30,18 @@ chapters, icons, mathml, navigation, pictures = map(load, ["chapters", "icons", 
         (r"\frac{a}{b}", "<mfrac><mrow><mi>a</mi></mrow><mrow><mi>b</mi></mrow></mfrac>"),
         (r"\mathbb 1", "<mn>\U0001d7d9</mn>"),
         (r"\bar\theta", '<mover accent="true"><mi>&#x003B8;</mi><mo>&#x000AF;</mo></mover>'),
+        (r"a \pm b", "<mo>&#x000B1;</mo>"),
         (r"\log p", '<mi>log</mi><mspace width="0.167em" /><mi>p</mi>'),
         (r"\operatorname{softmax}(x)", '<mi>softmax</mi><mo stretchy="false">'),
     ],
 )
 def test_a_formula_becomes_mathml(latex, piece):
     assert piece in mathml.as_mathml(latex, display=False)
+
+
+def test_the_font_has_the_sign_of_a_root():
+    assert mathml.characters_of(mathml.as_mathml(r"\sqrt{n}", display=False)) == {"√", "n"}
+    assert mathml.characters_of(mathml.as_mathml("n", display=False)) == {"n"}
 
 
 def test_every_formula_of_the_book_becomes_mathml():
@@ -120,6 +126,16 @@ def test_a_page_of_solutions_has_its_own_introduction_and_no_marks_of_the_gradin
     assert ("exercises", "/notebooks/exercises/06_fair_comparison") in links(document)
     (block,) = document.findall(nodes.literal_block)
     assert block.astext() == block.rawsource == "def half(x):\n    return x / 2\n"
+
+
+def test_a_page_of_exercises_opens_with_a_list_of_them():
+    about = nodes.paragraph("", "", nodes.emphasis("", "10 minutes · easy · trains: reading · 2 marks"))
+    task = nodes.section("", nodes.title("", "1. Check: read the losses"), about, ids=["read"])
+    opening = nodes.paragraph("", "These exercises go with chapter 6. Write your answer where a cell says so.")
+    document = transformed("notebooks/exercises/06_fair_comparison", opening, task)
+    (tasks,) = document.findall(nodes.bullet_list)
+    assert tasks.astext() == "1. Check: read the losses (10 minutes, easy)"
+    assert next(tasks.findall(nodes.reference))["refid"] == "read"
 
 
 @pytest.mark.parametrize(

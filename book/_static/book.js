@@ -1,4 +1,4 @@
-// Three things that pages do: play films, open their folds for print, on white, and say what the search cannot do.
+// What pages do: play films, open their folds for print, on white, and on phones close the contents and enlarge figures.
 
 // A film is an <img> whose frames lie below one another, in a window of one frame, with a button and a slider. It starts
 // by itself where motion is welcome, rests while it is out of sight, and stands at its last frame without script.
@@ -71,4 +71,17 @@ if (results && location.protocol === "file:") {
   const note = document.createElement("p");
   note.textContent = "Opened from the disk, the search lists titles. On the web it also shows the lines that it found.";
   results.before(note);
+}
+
+// The list of contents covers a phone's page: an entry leads to its section and closes it.
+document.addEventListener("click", (event) => {
+  const entry = event.target.closest("dialog .page-toc a");
+  if (entry) entry.closest("dialog").close();
+});
+
+// A figure opens alone, where fingers can enlarge it.
+for (const picture of document.querySelectorAll(".bd-article figure img, .bd-article .cell_output img")) {
+  if (picture.closest("a, .film")) continue;
+  picture.style.cursor = "zoom-in";
+  picture.addEventListener("click", () => window.open(picture.currentSrc, "_blank"));
 }

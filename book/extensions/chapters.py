@@ -64,8 +64,10 @@ class Book(SphinxTransform):
         for text in list(self.document.findall(nodes.Text)):
             if not any(isinstance(parent, UNLINKED) for parent in _ancestors(text)):
                 self._link(text, chapters)
-        if here:
+        if here or self.env.docname == "book/intro":
             self._explain()
+        if self.env.docname.startswith("notebooks/exercises/"):
+            self._list_tasks()
         first = next((text for text in map(_own_text, self.document.findall(nodes.paragraph)) if len(text) > 60), "")
         self.env.metadata[self.env.docname]["og:description"] = first
 
@@ -91,6 +93,18 @@ class Book(SphinxTransform):
                 block.rawsource = MARK.sub("", block.astext())  # Sphinx colours what equals its raw source
                 block.children = []
                 block += nodes.Text(block.rawsource)
+
+    def _list_tasks(self):
+        """Open a page of exercises with a list of them: title, minutes and difficulty, each a link."""
+        tasks = nodes.bullet_list()
+        for section in self.document.findall(nodes.section):
+            about = next((node for node in section.children if _is_only(node, nodes.emphasis)), None)
+            if about is not None and " minutes · " in about.astext():
+                link = nodes.reference("", "", nodes.Text(section[0].astext()), refid=section["ids"][0], internal=True)
+                words = " (" + ", ".join(about.astext().split(" · ")[:2]) + ")"
+                tasks += nodes.list_item("", nodes.paragraph("", "", link, nodes.Text(words)))
+        opening = next(node for node in self.document.findall(nodes.paragraph) if len(node.astext()) > 60)
+        opening.parent.insert(opening.parent.index(opening) + 1, tasks)
 
     def _caption(self, paragraph):
         """Make a picture, and the emphasised paragraph below it, a figure with a caption."""

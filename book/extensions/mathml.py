@@ -20,6 +20,7 @@ def as_mathml(latex, display):
     mathml = convert(latex, display="block" if display else "inline")
     mathml = mathml.replace('<mn mathvariant="double-struck">1</mn>', "<mn>\U0001d7d9</mn>")
     mathml = BAR.sub(r'<mover accent="true">\1<mo>&#x000AF;</mo></mover>', mathml)
+    mathml = mathml.replace("<mi>&#x000B1;</mi>", "<mo>&#x000B1;</mo>")  # else it would be spaced like a letter
     mathml = NAME.sub(r"<mi>\1</mi>", mathml)  # else it would be spaced like a plus
     return APPLIED.sub(r'\1<mspace width="0.167em" />', mathml)
 
@@ -42,8 +43,12 @@ def drawn_characters(app):
     """Return every character in the formulas of the book, those of pages that this build did not touch included."""
     pages = map(app.env.get_doctree, app.env.found_docs)
     formulas = (node for page in pages for node in page.findall(lambda node: isinstance(node, MATH)))
-    text = re.sub(r"<[^>]*>", "", "".join(as_mathml(node.astext(), display=True) for node in formulas))
-    return set(html.unescape(text))
+    return characters_of("".join(as_mathml(node.astext(), display=True) for node in formulas))
+
+
+def characters_of(mathml):
+    """Return the characters that a browser draws for a formula: its text, and the sign of each root."""
+    return set(html.unescape(re.sub(r"<[^>]*>", "", mathml))) | ({"√"} if "<msqrt" in mathml else set())
 
 
 def write_math_font(app, error):
