@@ -1,0 +1,148 @@
+"""The lab's networks and losses: with the same weights and batch, the numbers of TensorFlow and of the package."""
+
+import os
+import pathlib
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sgan_helpers import losses
+
+LAB = pathlib.Path(__file__).parents[2] / "book" / "_static" / "lab"
+SIZES = [2, 16, 8, 3]
+SET_WEIGHTS = """
+const unflat = values => Float32Array.from(values);
+const network = new Network(sizes, new RandomNumbers(0));
+for (const [number, layer] of network.layers.entries()) {
+    layer.kernel.set(weights[2 * number]);
+    layer.bias.set(weights[2 * number + 1]);
+}
+const gradients = () => network.layers.flatMap(each => [[...each.kernelGradient], [...each.biasGradient]]);
+"""
+
+
+@pytest.fixture(scope="module")
+def lab(browser):
+    page = browser.new_page()
+    for name in ("network.js", "losses.js"):
+        page.add_script_tag(path=LAB / name)
+    yield page
+    page.close()
+
+
+def build_network(seed=0):
+    """Return a Keras network of the lab's kind, with biases that are not zero."""
+    keras.utils.set_random_seed(seed)
+    hidden = [keras.layers.Dense(size, "relu", bias_initializer="random_normal") for size in SIZES[1:-1]]
+    return keras.Sequential([keras.Input((SIZES[0],)), *hidden, keras.layers.Dense(SIZES[-1])])
+
+
+def flat(arrays):
+    """Return arrays as flat lists."""
+    return [np.asarray(array, np.float32).ravel().tolist() for array in arrays]
+
+
+def test_losses_and_gradients_of_the_discriminator_are_those_of_the_package(lab):
+    rng = np.random.default_rng(1)
+    network = build_network()
+    labeled, real, fake = (rng.normal(size=(count, 2)).astype(np.float32) for count in (5, 7, 6))
+    labels = np.array([0, 1, 2, 1, 0])
+    with tf.GradientTape() as tape:
+        logits = [network(points) for points in (labeled, real, fake)]
+        heights = [losses.real_logits_of(each) for each in logits]
+        wanted = [losses.class_loss(labels, logits[0]), losses.real_loss(heights[1]), losses.fake_loss(heights[2])]
+        total = tf.add_n(wanted)
+    slopes = tape.gradient(total, network.trainable_variables)
+    found = lab.evaluate(
+        "({sizes, weights, batches, labels}) => {" + SET_WEIGHTS + """
+            const [labeled, real, fake] = batches.map(unflat);
+            const parts = [];
+            const wanted = [[labeled, logits => classLoss(logits, labels)],
+                            [real, logits => realLoss(logits, 7)], [fake, logits => fakeLoss(logits, 6)]];
+            for (const [batch, loss] of wanted) {
+                const part = loss(network.forward(batch, batch.length / 2));
+                network.backward(part.gradient);
+                parts.push(part.loss);
+            }
+            return {parts, gradients: gradients()};
+        }""",
+        {"sizes": SIZES, "weights": flat(network.get_weights()), "batches": flat([labeled, real, fake]),
+         "labels": labels.tolist()},
+    )  # fmt: skip
+    np.testing.assert_allclose(found["parts"], [float(each) for each in wanted], atol=1e-5)
+    for ours, theirs in zip(found["gradients"], slopes, strict=True):
+        np.testing.assert_allclose(ours, theirs.numpy().ravel(), atol=1e-5)
+
+
+@pytest.mark.parametrize("goal", ["fool", "match"])
+def test_the_generators_gradients_pass_through_the_discriminator(lab, goal):
+    rng = np.random.default_rng(2)
+    network = build_network()
+    features_of = keras.Model(network.inputs[0], network.layers[-2].output)
+    real, fake = (rng.normal(size=(count, 2)).astype(np.float32) for count in (7, 6))
+    with tf.GradientTape() as tape:
+        points = tf.Variable(fake)
+        if goal == "fool":
+            wanted = losses.generator_loss(losses.real_logits_of(network(points)))
+        else:
+            wanted = losses.feature_matching_loss(features_of(real), features_of(points))
+    slopes = tape.gradient(wanted, points)
+    found = lab.evaluate(
+        "({sizes, weights, batches, goal}) => {" + SET_WEIGHTS + """
+            const [real, fake] = batches.map(unflat);
+            network.forward(real, 7);
+            const wanted = network.features;
+            const logits = network.forward(fake, 6);
+            const matches = goal === "match";
+            const {loss, gradient} = matches ? featureMatchingLoss(wanted, network.features, 7, 6)
+                                             : generatorLoss(logits, 6);
+            return {loss, slopes: [...network.backward(gradient, {fromFeatures: matches})]};
+        }""",
+        {"sizes": SIZES, "weights": flat(network.get_weights()), "batches": flat([real, fake]), "goal": goal},
+    )  # fmt: skip
+    np.testing.assert_allclose(found["loss"], float(wanted), atol=1e-5)
+    np.testing.assert_allclose(found["slopes"], slopes.numpy().ravel(), atol=1e-5)
+
+
+def test_fifty_updates_of_adam_lead_to_the_weights_of_keras(lab):
+    rng = np.random.default_rng(3)
+    network = build_network()
+    weights = flat(network.get_weights())
+    batches, labels = rng.normal(size=(50, 9, 2)).astype(np.float32), rng.integers(0, 3, (50, 9))
+    optimizer = keras.optimizers.Adam(2e-3)
+    for batch, classes in zip(batches, labels, strict=True):
+        with tf.GradientTape() as tape:
+            loss = losses.class_loss(classes, network(batch))
+        optimizer.apply(tape.gradient(loss, network.trainable_variables), network.trainable_variables)
+    found = lab.evaluate(
+        "({sizes, weights, batches, labels}) => {" + SET_WEIGHTS + """
+            const adam = new Adam(network, {learningRate: 2e-3});
+            for (const [number, batch] of batches.entries()) {
+                network.backward(classLoss(network.forward(unflat(batch), 9), labels[number]).gradient);
+                adam.update();
+            }
+            return network.layers.flatMap(layer => [[...layer.kernel], [...layer.bias]]);
+        }""",
+        {"sizes": SIZES, "weights": weights, "batches": flat(batches), "labels": labels.tolist()},
+    )  # fmt: skip
+    for ours, theirs in zip(found, network.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs.ravel(), atol=1e-4)
+    assert max(np.abs(np.subtract(*pair)).max() for pair in zip(found, weights, strict=True)) > 0.03
+
+
+def test_the_same_seed_gives_the_same_network_and_numbers_that_are_random(lab):
+    draw = "seed => {const random = new RandomNumbers(seed); return Array.from({length: 20000}, () => random.%s)}"
+    uniform, normal = (np.array(lab.evaluate(draw % kind, 7)) for kind in ("uniform()", "normal()"))
+    assert np.array_equal(uniform, lab.evaluate(draw % "uniform()", 7))
+    assert not np.array_equal(uniform, lab.evaluate(draw % "uniform()", 8))
+    assert 0 <= uniform.min() < uniform.max() < 1 and abs(uniform.mean() - 0.5) < 0.01
+    assert abs(normal.mean()) < 0.03 and abs(normal.std() - 1) < 0.03
+    assert set(lab.evaluate(draw % "below(3)", 7)) == {0, 1, 2}
+    build = "seed => [...new Network([2, 8, 2], new RandomNumbers(seed)).layers[0].kernel]"
+    first = lab.evaluate(build, 1)
+    assert first == lab.evaluate(build, 1) != lab.evaluate(build, 2)
+    assert np.abs(first).max() <= np.sqrt(6 / 10)
