@@ -1,0 +1,228 @@
+// The lab: draws trainings side by side, and lets the reader choose, play, step, and put labels and fakes into the plane.
+
+"use strict";
+
+const COLORS = { classes: ["#0072b2", "#e69f00"], fake: "#cc79a7", real: "#666666" };
+const GRID = 56; // places along each side at which the regions are computed
+const BUDGET = 11; // milliseconds of updates in a frame
+
+/** One training with its picture, its choice of fakes and its figures. */
+class Panel {
+  constructor(lab, fakes) {
+    this.lab = lab;
+    this.fakes = fakes;
+    this.element = document.createElement("div");
+    this.element.className = "lab-panel";
+    this.element.innerHTML = `<label>Fakes <select></select></label>
+      <canvas width="600" height="600" tabindex="0" role="img"></canvas><p class="lab-figures" role="status"></p>`;
+    [this.select, this.canvas, this.figures] = ["select", "canvas", "p"].map((name) => this.element.querySelector(name));
+    for (const [value, text] of Object.entries(FAKES)) this.select.add(new Option(text, value));
+    this.select.value = fakes;
+    this.select.addEventListener("change", () => {
+      this.fakes = this.select.value;
+      this.restart();
+    });
+    this.canvas.addEventListener("pointerdown", (event) => this.touch(event));
+    this.restart();
+  }
+
+  restart() {
+    const placed = this.training?.placed ?? [];
+    this.training = new Training({ ...this.lab.choices, fakes: this.fakes });
+    if (this.fakes === "hand") this.training.placed = placed;
+    this.draw();
+    this.tell();
+  }
+
+  /** A click puts a fake down, takes away the label below it, or gives the nearest point a label. */
+  touch(event) {
+    const box = this.canvas.getBoundingClientRect();
+    const [x, y] = [event.clientX - box.left, box.bottom - event.clientY].map(
+      (place) => REACH * ((2 * place) / box.width - 1)
+    );
+    const { training } = this;
+    if (this.fakes === "hand" && this.lab.tool.value === "fake") training.placed.push(x, y);
+    else {
+      const row = training.classes.reduce((best, _, each) => (this.far(each, x, y) < this.far(best, x, y) ? each : best), 0);
+      const near = training.labeled.findIndex((each) => this.far(each, x, y) < 0.08);
+      if (near >= 0) training.labeled.splice(near, 1);
+      else training.labeled.push(row);
+    }
+    this.draw();
+    this.tell();
+  }
+
+  far(row, x, y) {
+    return Math.hypot(this.training.points[2 * row] - x, this.training.points[2 * row + 1] - y);
+  }
+
+  draw() {
+    const { canvas, training } = this;
+    const pen = canvas.getContext("2d");
+    const size = canvas.width;
+    const at = (value) => ((value / REACH + 1) * size) / 2;
+    drawRegions(pen, training.discriminator, size, this.lab.height.checked);
+    const dot = (x, y, radius) => {
+      pen.beginPath();
+      pen.arc(at(x), size - at(y), radius, 0, 7);
+      pen.fill();
+    };
+    pen.fillStyle = COLORS.real;
+    for (let place = 0; place < training.points.length; place += 2) {
+      dot(training.points[place], training.points[place + 1], 2.2);
+    }
+    pen.strokeStyle = COLORS.fake;
+    pen.lineWidth = 2.5;
+    const fakes = this.fakes === "hand" ? training.placed : training.shown ?? [];
+    for (let place = 0; place < fakes.length; place += 2) {
+      const [x, y] = [at(fakes[place]), size - at(fakes[place + 1])];
+      pen.beginPath();
+      for (const slope of [-5, 5]) {
+        pen.moveTo(x - 5, y - slope);
+        pen.lineTo(x + 5, y + slope);
+      }
+      pen.stroke();
+    }
+    pen.strokeStyle = "black";
+    for (const row of training.labeled) {
+      const kind = training.classes[row];
+      pen.fillStyle = COLORS.classes[kind];
+      const [x, y] = [at(training.points[2 * row]), size - at(training.points[2 * row + 1])];
+      pen.beginPath();
+      if (kind) pen.rect(x - 9, y - 9, 18, 18);
+      else pen.arc(x, y, 10, 0, 7);
+      pen.fill();
+      pen.stroke();
+    }
+  }
+
+  tell() {
+    const { updates, losses, labeled } = this.training;
+    const parts = Object.entries(losses).map(([name, loss]) => `${name} ${loss.toFixed(2)}`);
+    const accuracy = this.training.accuracy().toFixed(0);
+    this.figures.textContent = `${updates} updates, ${labeled.length} labels: ${accuracy} % of new points right. ${parts.join(", ")}`;
+    this.canvas.setAttribute("aria-label", `The plane after ${updates} updates, with the regions of two classes: ${accuracy} % right.`);
+  }
+}
+
+/** Shade the plane by class, or by the height log Z: light where the discriminator says "real". */
+function drawRegions(pen, discriminator, size, asHeight) {
+  const places = new Float32Array(2 * GRID * GRID);
+  for (let row = 0; row < GRID * GRID; row++) {
+    places[2 * row] = REACH * ((2 * ((row % GRID) + 0.5)) / GRID - 1);
+    places[2 * row + 1] = REACH * (1 - (2 * (Math.floor(row / GRID) + 0.5)) / GRID);
+  }
+  const { heights, probabilities } = realLogitsOf(discriminator.forward(places, GRID * GRID), GRID * GRID);
+  const image = new ImageData(GRID, GRID);
+  const [first, second] = COLORS.classes.map((color) => [1, 3, 5].map((from) => parseInt(color.slice(from, from + 2), 16)));
+  for (let row = 0; row < GRID * GRID; row++) {
+    const share = asHeight ? sigmoid(heights[row]) : probabilities[2 * row + 1] > 0.5 ? 1 : 0;
+    for (let part = 0; part < 3; part++) {
+      const color = asHeight ? 60 + 190 * share : share ? second[part] : first[part];
+      image.data[4 * row + part] = asHeight ? color : 255 - 0.35 * (255 - color);
+    }
+    image.data[4 * row + 3] = 255;
+  }
+  const small = new OffscreenCanvas(GRID, GRID);
+  small.getContext("2d").putImageData(image, 0, 0);
+  pen.imageSmoothingEnabled = asHeight;
+  pen.drawImage(small, 0, 0, size, size);
+}
+
+/** The lab of a page: its controls, and one panel or two. */
+class Lab {
+  constructor(root) {
+    root.innerHTML = `<div class="lab-controls">
+      <button type="button" data-act="play">Play</button><button type="button" data-act="step">Step</button>
+      <button type="button" data-act="restart">Restart</button>
+      <label>Data <select name="shape">${SHAPES.map((shape) => `<option>${shape}</option>`).join("")}</select></label>
+      <label>Labels of each class <input name="labels" type="range" min="1" max="12"><output></output></label>
+      <label>Seed <input name="seed" type="number" min="0" max="999"></label>
+      <label>A click places <select name="tool"><option value="fake">a fake, where fakes are yours</option>
+        <option value="label">or takes away a label</option></select></label>
+      <label><input name="height" type="checkbox"> show how real, log Z</label>
+      <label><input name="compare" type="checkbox"> compare two</label></div><div class="lab-panels"></div>`;
+    const field = (name) => root.querySelector(`[name=${name}]`);
+    [this.shape, this.labels, this.seed, this.tool, this.height, this.compare] = "shape labels seed tool height compare"
+      .split(" ").map(field);
+    this.play = root.querySelector("[data-act=play]");
+    this.holder = root.querySelector(".lab-panels");
+    this.play.addEventListener("click", () => this.run(!this.running));
+    root.querySelector("[data-act=step]").addEventListener("click", () => this.step());
+    root.querySelector("[data-act=restart]").addEventListener("click", () => this.restart());
+    for (const input of [this.shape, this.labels, this.seed]) input.addEventListener("change", () => this.restart());
+    this.labels.addEventListener("input", () => this.showLabels());
+    this.height.addEventListener("change", () => this.panels.forEach((panel) => panel.draw()));
+    this.compare.addEventListener("change", () => this.set({ ...this.choices, fakes: this.fakesNow() }));
+    this.set({ shape: "moons", labels: 2, seed: 1, fakes: ["none"] });
+  }
+
+  get choices() {
+    return { shape: this.shape.value, labels: Number(this.labels.value), seed: Number(this.seed.value) };
+  }
+
+  fakesNow() {
+    const now = this.panels.map((panel) => panel.fakes);
+    return this.compare.checked ? [now[0], now[1] ?? "gaps"] : [now[0]];
+  }
+
+  /** Set everything up for a training with one kind of fakes, or for two. */
+  set({ shape, labels, seed, fakes }) {
+    this.run(false);
+    [this.shape.value, this.labels.value, this.seed.value] = [shape, labels, seed];
+    this.compare.checked = fakes.length > 1;
+    this.showLabels();
+    this.panels = fakes.map((kind) => new Panel(this, kind));
+    this.holder.replaceChildren(...this.panels.map((panel) => panel.element));
+  }
+
+  showLabels() {
+    this.labels.nextElementSibling.textContent = this.labels.value;
+  }
+
+  restart() {
+    this.run(false);
+    for (const panel of this.panels) panel.restart();
+  }
+
+  step(updates = 1) {
+    for (const panel of this.panels) {
+      for (let update = 0; update < updates; update++) panel.training.update();
+      panel.draw();
+      panel.tell();
+    }
+  }
+
+  run(on) {
+    this.running = on;
+    this.play.textContent = on ? "Pause" : "Play";
+    if (on) requestAnimationFrame(() => this.frame());
+  }
+
+  /** Use a frame's time for updates, the same number for each training, and draw. */
+  frame() {
+    if (!this.running) return;
+    const started = performance.now();
+    do for (const panel of this.panels) panel.training.update();
+    while (performance.now() - started < BUDGET);
+    const tells = this.panels[0].training.updates % 20 < 5;
+    for (const panel of this.panels) {
+      panel.draw();
+      if (tells) panel.tell();
+    }
+    requestAnimationFrame(() => this.frame());
+  }
+}
+
+const root = document.getElementById("lab");
+if (root) {
+  const lab = new Lab(root);
+  for (const button of document.querySelectorAll("[data-experiment]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      lab.set(JSON.parse(button.dataset.experiment));
+      lab.run(true);
+      root.scrollIntoView({ block: "start" });
+    });
+  }
+}
