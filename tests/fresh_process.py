@@ -11,6 +11,7 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 
 LIBRARIES = ["tensorflow", "keras", "pandas", "sklearn.metrics", "scipy.stats", "matplotlib.pyplot", "IPython"]
+LIBRARIES += ["tqdm", "nbformat", "yaml", "pytest"]  # what the tests themselves import, a second in each process
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(LIBRARIES)
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 
+import exercise_files
 import make_pages
 import pytest
 from book_files import CHAPTERS, COPIES, PAGES, REPOSITORY, ROOT, SOLUTIONS, cells, prose, tags
@@ -214,17 +215,19 @@ def test_every_address_of_the_repository_agrees_with_the_configuration():
             assert found in (REPOSITORY, f"{owner}.github.io/{name}"), f"{path.name}: {found}"
 
 
-def test_renaming_the_repository_rewrites_badges_links_and_pages(tmp_path):
-    """In a copy of the repository, as `make repository REPO=someone/other-book` does it."""
+def test_renaming_the_repository_rewrites_badges_links_and_pages(tmp_path, monkeypatch):
+    """In a copy of the repository's texts, as `make repository REPO=someone/other-book` does it."""
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
     for name in listed.stdout.split():
-        if (ROOT / name).is_file():
+        if (ROOT / name).suffix in {*make_pages.RENAMED, ".py", ".csv"} and (ROOT / name).is_file():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, tmp_path / name)
     for command in (["init", "-q"], ["add", "-A"]):
         subprocess.run(["git", *command], cwd=tmp_path, check=True)
-    command = [sys.executable, "tools/make_pages.py", "--repository", "someone/other-book"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    for module, name in [(exercise_files, "ROOT"), *((make_pages, name) for name in ("ROOT", "SOLUTIONS", "COPIES"))]:
+        monkeypatch.setattr(module, name, tmp_path / getattr(module, name).relative_to(ROOT))
+    monkeypatch.setattr(sys, "argv", ["make_pages.py", "--repository", "someone/other-book"])
+    make_pages.main()
 
     old = re.compile("|".join(re.escape(name) for name in (REPOSITORY, REPOSITORY.replace("/", "%2F"))))
     texts = {path: path.read_text() for path in tmp_path.rglob("*") if path.suffix in (".md", ".ipynb", ".yml", ".cff")}
@@ -331,21 +334,12 @@ def test_a_check_names_every_stale_file_and_every_copy_without_a_chapter_and_wri
 
 def test_an_eleventh_chapter_is_a_notebook_its_solutions_and_a_line_of_the_table_of_contents(tmp_path):
     """In a copy of the repository. Its exercises, their catalogue, links and contents are then made, and it is run."""
-    copied = [
-        "notebooks",
-        "tools",
-        "book",
-        "tests/wrong_answers",
-        "sgan_helpers",
-        "results",
-        "benchmarks",
-        "README.md",
-        "_config.yml",
-    ]
-    for name in (*copied, "_toc.yml"):
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        copy(ROOT / name, tmp_path / name)
+    copied = ["notebooks", "tools", "book", "tests/wrong_answers", "sgan_helpers", "results", "benchmarks"]
+    pictures = shutil.ignore_patterns("_static", "*.svg", "*.png", "*.h5", "__pycache__")
+    for name in copied:
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=pictures)
+    for name in ("README.md", "_config.yml", "_toc.yml"):
+        shutil.copy(ROOT / name, tmp_path / name)
     shutil.copy(CHAPTERS[6], tmp_path / "notebooks" / "10_again.ipynb")
     solutions = (
         SOLUTIONS[6].read_text().replace("# Solutions 6: ", "# Solutions 10: ").replace(SOLUTIONS[6].stem, "10_again")
@@ -357,13 +351,11 @@ def test_an_eleventh_chapter_is_a_notebook_its_solutions_and_a_line_of_the_table
             "      - file: book/results\n", "      - file: notebooks/10_again\n      - file: book/results\n"
         )
     )
-    code = "import test_colab; print(test_colab.notebook_paths(['notebooks/10_again.ipynb', 'notebooks/x.ipynb']))"
-    programs = (["make_pages.py"], ["-c", code])
-    done = [
-        subprocess.run([sys.executable, *p], cwd=tmp_path / "tools", capture_output=True, text=True) for p in programs
-    ]
-    assert [process.returncode for process in done] == [0, 0], [process.stderr[-500:] for process in done]
-    assert done[1].stdout == "['notebooks/10_again.ipynb']\n"
+    code = "import runpy, test_colab; runpy.run_path('make_pages.py', run_name='__main__');"
+    code += "print(test_colab.notebook_paths(['notebooks/10_again.ipynb', 'notebooks/x.ipynb']))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "tools", capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-500:]
+    assert done.stdout.endswith("\n['notebooks/10_again.ipynb']\n")
     assert cells(tmp_path / "notebooks" / "exercises" / "10_again.ipynb")[0]["source"].startswith("# Exercises 10: ")
     assert "## Chapter 10: " in (tmp_path / "book" / "exercises.md").read_text()
     assert "| 10 | [open](" in (tmp_path / "book" / "teaching.md").read_text()

@@ -1,10 +1,13 @@
 """Grading with nbgrader, end to end and once: the five hand-ins of book/teaching.md get the marks that it tells of."""
 
+import contextlib
 import copy
 import csv
+import io
 import os
 import pathlib
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -27,11 +30,28 @@ def run(folder, *command):
     return done.stdout
 
 
+def run_tool(name, *arguments):
+    """Run a program of tools/ in this process. Return its exit status, or its last words, and what it printed."""
+    printed, status = io.StringIO(), 0
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(printed),
+    ):
+        patch.setattr(sys, "argv", [name, *map(str, arguments)])
+        try:
+            runpy.run_path(str(ROOT / "tools" / name), run_name="__main__")
+        except SystemExit as stop:
+            status = stop.code
+    return status, printed.getvalue()
+
+
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
     """A course folder with one assignment."""
     folder = tmp_path_factory.mktemp("course") / "course"
-    run(ROOT, "tools/make_assignment.py", "--seed", str(SEED), "--output", str(folder), NAME)
+    status, printed = run_tool("make_assignment.py", "--seed", SEED, "--output", folder, NAME)
+    assert status == 0, printed
     return folder
 
 
@@ -81,7 +101,9 @@ def repaired(course):
     """What the repair printed of the hand-ins of ada, dora and emil, all with the right answers."""
     for student in ("ada", "dora", "emil"):
         hand_in(course, student, right_answers(course))
-    return run(course, ROOT / "tools" / "repair_submissions.py", ".", NAME)
+    status, printed = run_tool("repair_submissions.py", course, NAME)
+    assert status == 0, printed
+    return printed
 
 
 def test_a_repaired_hand_in_has_the_cells_of_the_release_and_the_answers_of_the_student(course, repaired):
@@ -131,13 +153,12 @@ def test_hand_ins_that_cannot_be_graded_are_named(course, tmp_path):
         for name in names:
             (folder / f"{name}.ipynb").write_text("no notebook")
     shutil.copy(tmp_path / "release" / NAME / f"{NAME}.ipynb", tmp_path / "submitted" / "good" / NAME)
-    command = [sys.executable, ROOT / "tools" / "repair_submissions.py", str(tmp_path)]
-    done = subprocess.run([*command, NAME], capture_output=True, text=True)
-    assert done.returncode == 1
-    assert re.findall(r"^(\w+): CANNOT BE GRADED", done.stdout, re.MULTILINE) == ["broken", "none", "two"]
-    assert "good: as it should be" in done.stdout
-    missing = subprocess.run([*command, "02_discriminators"], capture_output=True, text=True)
-    assert missing.returncode == 1 and "There is no" in missing.stderr and "02_discriminators.ipynb" in missing.stderr
+    status, printed = run_tool("repair_submissions.py", tmp_path, NAME)
+    assert status == 1
+    assert re.findall(r"^(\w+): CANNOT BE GRADED", printed, re.MULTILINE) == ["broken", "none", "two"]
+    assert "good: as it should be" in printed
+    last_words, _ = run_tool("repair_submissions.py", tmp_path, "02_discriminators")
+    assert "There is no" in last_words and "02_discriminators.ipynb" in last_words
 
 
 def test_an_assignment_gives_nothing_away(course):
@@ -166,8 +187,8 @@ def test_the_released_cells_are_those_of_the_student_copy(course):
         (["11_quantum"], "there are no exercises 11_quantum. There are: 00_gan_primer"),
     ],
 )
-def test_bad_arguments_of_make_assignment_are_named(tmp_path, arguments, message):
-    command = [sys.executable, ROOT / "tools" / "make_assignment.py", *arguments]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 2 and message in done.stderr
+def test_bad_arguments_of_make_assignment_are_named(tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    status, printed = run_tool("make_assignment.py", *arguments)
+    assert status == 2 and message in printed
     assert not list(tmp_path.iterdir())

@@ -6,6 +6,7 @@ A verdict in words: `is ahead<!-- verdict: sgan supervised 1000 ahead -->`, with
 interval lies above zero, below zero, or neither.
 """
 
+import functools
 import re
 
 import numpy as np
@@ -27,6 +28,7 @@ OF_RUNS = {
 OF_PAIRS = {"difference": "mean", "low": "low", "high": "high"}
 
 
+@functools.cache
 def recorded():
     """Return the recorded runs that the book speaks of: those on the whole database."""
     return load_results(ROOT / "results" / "runs.csv").query("data_source == 'full'")
@@ -82,7 +84,7 @@ def test_a_changed_result_is_noticed():
             noticed = []
             # A verdict stands when a lead grows, and a standard deviation when all runs move: one must be noticed.
             for first, second in ((-0.5, -0.5), (0.5, 0.5), (0.0, 0.5)):
-                changed = recorded()
+                changed = recorded().copy()
                 cell = (changed["method"] == method) & (changed["labels"] == int(labels))
                 changed.loc[cell, "test_accuracy"] += np.where(np.arange(cell.sum()) % 2, second, first)
                 noticed += [] if noticed else wrong_numbers(text, changed)

@@ -4,12 +4,19 @@ import re
 import runpy
 
 import numpy as np
+import pytest
 from book_files import ROOT
 
 from sgan_helpers.data import split_labeled
 from sgan_helpers.methods.sgan import SGAN
 from sgan_helpers.mnist import load_mnist
 from sgan_helpers.training import train
+
+
+@pytest.fixture(autouse=True)
+def single_steps(monkeypatch):
+    """Iterations are executed one by one, which compiles in half the time."""
+    monkeypatch.setattr("sgan_helpers.training.STEPS_PER_EXECUTION", 1)
 
 
 def code_block(page):
@@ -38,6 +45,7 @@ def test_the_example_with_own_data_runs_and_learns(capsys):
     code = code_block("your_own_data.md")
     assert "ITERATIONS = 1000\n" in code
     namespace = {}
-    exec(compile(code.replace("ITERATIONS = 1000\n", "ITERATIONS = 100\n"), "your_own_data.md", "exec"), namespace)
+    exec(compile(code.replace("ITERATIONS = 1000\n", "ITERATIONS = 40\n"), "your_own_data.md", "exec"), namespace)
     assert namespace["split"].labeled_images.shape == (100, 28, 28, 1)
-    assert namespace["run"].summary["test_accuracy"] > 0.5
+    printed = re.findall(r"^([\w-]+) (0\.\d+)$", capsys.readouterr().out, re.MULTILINE)
+    assert len(printed) == 4 and all(float(accuracy) > 0.6 for _, accuracy in printed), printed

@@ -53,7 +53,7 @@ def trained(monkeypatch):
 
 
 def test_every_cell_is_run_once_and_recorded_once(tmp_path, trained, capsys):
-    grid = {**GRID, "methods": ["supervised", "supervised-tuned"], "labels_per_class": [1, 2]}
+    grid = {**GRID, "methods": ["supervised", "label-spreading"], "labels_per_class": [1, 2]}
     first = sweep(**grid, seeds=[0], **folders(tmp_path))
     assert len(first) == len(trained) == len(set(trained)) == 4
     both = sweep(**grid, seeds=[0, 1], **folders(tmp_path))
