@@ -4,7 +4,9 @@
 
 const COLORS = { classes: ["#0072b2", "#e69f00"], fake: "#cc79a7", real: "#666666" };
 const GRID = 56; // places along each side at which the regions are computed
-const BUDGET = 11; // milliseconds of updates in a frame
+const PACE = 8; // updates in a frame, at most: faster, and nobody could watch
+const BUDGET = 7; // milliseconds of updates in a frame, at most
+const SELDOM = 4; // frames between two pictures of the regions, which cost more than the rest
 
 /** One training with its picture, its choice of fakes and its figures. */
 class Panel {
@@ -30,6 +32,7 @@ class Panel {
     const placed = this.training?.placed ?? [];
     this.training = new Training({ ...this.lab.choices, fakes: this.fakes });
     if (this.fakes === "hand") this.training.placed = placed;
+    this.layer = drawLayer(this.canvas.width, this.training.points);
     this.draw();
     this.tell();
   }
@@ -56,21 +59,15 @@ class Panel {
     return Math.hypot(this.training.points[2 * row] - x, this.training.points[2 * row + 1] - y);
   }
 
-  draw() {
+  draw({ regions = true } = {}) {
     const { canvas, training } = this;
     const pen = canvas.getContext("2d");
     const size = canvas.width;
     const at = (value) => ((value / REACH + 1) * size) / 2;
-    drawRegions(pen, training.discriminator, size, this.lab.height.checked);
-    const dot = (x, y, radius) => {
-      pen.beginPath();
-      pen.arc(at(x), size - at(y), radius, 0, 7);
-      pen.fill();
-    };
-    pen.fillStyle = COLORS.real;
-    for (let place = 0; place < training.points.length; place += 2) {
-      dot(training.points[place], training.points[place + 1], 2.2);
-    }
+    if (regions) this.ground = drawRegions(training.discriminator, this.lab.height.checked);
+    pen.imageSmoothingEnabled = this.lab.height.checked;
+    pen.drawImage(this.ground, 0, 0, size, size);
+    pen.drawImage(this.layer, 0, 0);
     pen.strokeStyle = COLORS.fake;
     pen.lineWidth = 2.5;
     const fakes = this.fakes === "hand" ? training.placed : training.shown ?? [];
@@ -105,8 +102,8 @@ class Panel {
   }
 }
 
-/** Shade the plane by class, or by the height log Z: light where the discriminator says "real". */
-function drawRegions(pen, discriminator, size, asHeight) {
+/** Return a small picture of the plane by class, or by the height log Z: light where the discriminator says "real". */
+function drawRegions(discriminator, asHeight) {
   const places = new Float32Array(2 * GRID * GRID);
   for (let row = 0; row < GRID * GRID; row++) {
     places[2 * row] = REACH * ((2 * ((row % GRID) + 0.5)) / GRID - 1);
@@ -125,8 +122,20 @@ function drawRegions(pen, discriminator, size, asHeight) {
   }
   const small = new OffscreenCanvas(GRID, GRID);
   small.getContext("2d").putImageData(image, 0, 0);
-  pen.imageSmoothingEnabled = asHeight;
-  pen.drawImage(small, 0, 0, size, size);
+  return small;
+}
+
+/** Return a picture of the points, which stay where they are. */
+function drawLayer(size, points) {
+  const layer = new OffscreenCanvas(size, size);
+  const pen = layer.getContext("2d");
+  pen.fillStyle = COLORS.real;
+  for (let place = 0; place < points.length; place += 2) {
+    pen.beginPath();
+    pen.arc(((points[place] / REACH + 1) * size) / 2, size - ((points[place + 1] / REACH + 1) * size) / 2, 2.2, 0, 7);
+    pen.fill();
+  }
+  return layer;
 }
 
 /** The lab of a page: its controls, and one panel or two. */
@@ -203,12 +212,13 @@ class Lab {
   frame() {
     if (!this.running) return;
     const started = performance.now();
-    do for (const panel of this.panels) panel.training.update();
-    while (performance.now() - started < BUDGET);
-    const tells = this.panels[0].training.updates % 20 < 5;
-    for (const panel of this.panels) {
-      panel.draw();
-      if (tells) panel.tell();
+    for (let update = 0; update < PACE && performance.now() - started < BUDGET; update++) {
+      for (const panel of this.panels) panel.training.update();
+    }
+    this.frames = (this.frames ?? 0) + 1;
+    for (const [number, panel] of this.panels.entries()) {
+      panel.draw({ regions: this.frames % SELDOM === number });
+      if (this.frames % 12 === number) panel.tell();
     }
     requestAnimationFrame(() => this.frame());
   }
