@@ -92,7 +92,7 @@ def draw_frame(digits, iteration, history):
     """Return a frame of the film, a picture of few colours: 24 digits, and the accuracy until this iteration."""
     with plt.style.context([plotting.STYLE, {"font.size": 12}]):
         figure, (left, right) = plt.subplots(1, 2, figsize=(8, 2.9), dpi=100, width_ratios=(1.45, 1))
-        left.imshow(np.block([[digits[8 * row + column] for column in range(8)] for row in range(3)]), vmin=0, vmax=255)
+        left.imshow(side_by_side(digits, rows=3, columns=8), vmin=0, vmax=255)
         left.set_xlabel(f"digits that the generator draws at iteration {iteration:,}")
         left.set(xticks=[], yticks=[])
         left.spines[:].set_visible(False)
@@ -100,21 +100,28 @@ def draw_frame(digits, iteration, history):
         right.plot(past, [history[step] for step in past], color=plotting.COLORS["sgan"])
         right.plot(past[-1:], [history[past[-1]]], marker="o", color=plotting.COLORS["sgan"])
         right.set(xlim=(0, 1.04 * max(history)), ylim=(88, 98), xlabel="iteration", ylabel="test accuracy (%)")
-        figure.canvas.draw()
-        picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
-        plt.close(figure)
-    return picture.quantize(64, method=Image.Quantize.FASTOCTREE)
+        return as_picture(figure).quantize(64, method=Image.Quantize.FASTOCTREE)
 
 
 def draw_card(digits):
     """Return the picture of 1200 x 630 pixels that stands for the book where it is shared: its question, and digits."""
     figure = plt.figure(figsize=(12, 6.3), dpi=100)
     axis = figure.add_axes((0.05, 0.08, 0.9, 0.45))
-    axis.imshow(np.block([[digits[12 * row + column] for column in range(12)] for row in range(4)]), cmap="gray")
+    axis.imshow(side_by_side(digits, rows=4, columns=12), cmap="gray")
     axis.axis("off")
     figure.text(0.05, 0.85, "Semi-supervised learning with GANs", fontsize=37, weight="bold")
     question = "60,000 images, 1,000 labels: can the other 59,000 images\nteach a classifier, too? A book to run."
     figure.text(0.05, 0.64, question, fontsize=23, linespacing=1.5)
+    return as_picture(figure)
+
+
+def side_by_side(digits, rows, columns):
+    """Return the first digits (N, 28, 28) as one image, row by row."""
+    return np.block([[digits[columns * row + column] for column in range(columns)] for row in range(rows)])
+
+
+def as_picture(figure):
+    """Return what a figure shows, and close it."""
     figure.canvas.draw()
     picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
     plt.close(figure)
