@@ -143,8 +143,8 @@ def test_the_summary_answers_what_you_will_learn_bullet_for_bullet(path):
 def test_a_chapter_is_a_lesson(path):
     code = cells(path, "code")
     lengths = sorted(len(cell["source"].splitlines()) for cell in code)
-    assert lengths[-1] <= 31
-    assert lengths[len(lengths) // 2] <= 11
+    assert lengths[-1] <= 30
+    assert lengths[len(lengths) // 2] <= 10
     assert len(prose(path).split()) >= 4 * sum(lengths)
     assert sum("nbval-check-output" in tags(cell) for cell in code) >= 4
 

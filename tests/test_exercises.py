@@ -1,6 +1,8 @@
 """The exercises: their anatomy, the marks that their checks give and take, and that the student copies are fresh."""
 
 import re
+import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -114,6 +116,13 @@ def test_a_set_of_exercises_has_its_parts(path):
     assert any("expected-picture" in tags(cell) for cell in found)
 
 
+def as_wide_as_the_package(code):
+    """Return code in 120 columns: in the 100 of a notebook, the messages of a check stand on lines of their own."""
+    options = ["--isolated", "--line-length", "120", "--config", "format.skip-magic-trailing-comma=true"]
+    command = [sys.executable, "-m", "ruff", "format", *options, "-"]
+    return subprocess.run(command, input=code, capture_output=True, text=True, check=True).stdout
+
+
 @solutions
 def test_each_answer_is_marked_and_folded_in_the_book(path):
     for cell in cells(path, "code"):
@@ -123,7 +132,7 @@ def test_each_answer_is_marked_and_folded_in_the_book(path):
             assert cell["source"].count("### BEGIN SOLUTION") == cell["source"].count("### END SOLUTION") >= 1
         elif marks.get("grade"):
             assert tags(cell) == ["hide-input"] and marks["locked"] and marks["points"] >= 1
-            assert "assert" in cell["source"] and len(cell["source"].splitlines()) <= 50  # folded
+            assert "assert" in cell["source"] and len(as_wide_as_the_package(cell["source"]).splitlines()) <= 30
         else:
             assert "SOLUTION" not in cell["source"]
 
