@@ -16,6 +16,7 @@ _HOME = {  # what the book shows to its readers; each of these functions checks 
     "draw_rows": "data",
     "draw_noise": "data",
     "distort_images": "distortions",
+    "like_mnist": "pictures",
     "build_trunk": "networks",
     "build_discriminators": "networks",
     "build_generator": "networks",

@@ -7,6 +7,7 @@ import numpy as np
 from keras import layers
 
 from sgan_helpers.checks import check_images, check_int, check_type, plain_ints
+from sgan_helpers.pictures import warn_of_foreign_images
 
 
 @contextlib.contextmanager
@@ -153,7 +154,10 @@ def build_generator(latent_dim=100, hidden_units=(512, 256, 128)):
 
 
 def predict_logits(class_discriminator, images, batch_size=1000):
-    """Compute class logits without dropout: float32 images (N, 28, 28, 1) in [-1, 1] to a float32 array (N, K)."""
+    """Compute class logits without dropout: float32 images (N, 28, 28, 1) in [-1, 1] to a float32 array (N, K).
+
+    Warns of images that look as if they were scaled to [0, 1], or dark on white.
+    """
     check_predict_arguments(class_discriminator, images, batch_size)
     batches = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
     return np.concatenate([class_discriminator(batch, training=False).numpy() for batch in batches])
@@ -174,10 +178,11 @@ def describe_layer(layer):
 
 
 def check_predict_arguments(class_discriminator, images, batch_size):
-    """Raise unless the arguments of `predict_logits` are valid."""
+    """Raise unless the arguments of `predict_logits` are valid, and warn of images that look foreign."""
     check_type("predict_logits", "class_discriminator", class_discriminator, keras.Model)
     check_images("predict_logits", "images", images)
     check_int("predict_logits", "batch_size", batch_size, 1)
+    warn_of_foreign_images("predict_logits", "images", images)
 
 
 def check_generator_sizes(latent_dim, hidden_units):
