@@ -13,7 +13,7 @@ COURSE ?= assignment
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-all test-browser test-colab pdf notebooks exercises assignment pages train results first bench repository clean
+.PHONY: help book test test-all test-browser test-colab pdf notebooks exercises assignment pages train results first classifiers bench repository clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -83,6 +83,9 @@ results: $(READY)  ## run what is missing of the recorded grid (hours on two cor
 first: $(READY)  ## train the first run, draw the film of the front page from it, and keep its classifier for chapter 5
 	$(BIN)/python -m sgan_helpers train --evaluate-every 250 --output runs/film $(if $(wildcard runs/film/checkpoint-*),--resume)
 	$(BIN)/python tools/record_results.py --first
+
+classifiers: $(READY)  ## make the classifiers of the page *Draw a digit* from the weights kept in results/
+	$(BIN)/python tools/make_classifiers.py
 
 bench: $(BENCH_READY)  ## time the SGAN's step beside Keras, JAX and PyTorch (ten minutes on an otherwise idle machine)
 	$(BENCH)/python benchmarks/compare_steps.py

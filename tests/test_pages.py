@@ -2,10 +2,12 @@
 
 import re
 import runpy
+import shutil
 
 import numpy as np
 import pytest
 from book_files import ROOT
+from PIL import Image
 
 from sgan_helpers.data import split_labeled
 from sgan_helpers.methods.sgan import SGAN
@@ -49,3 +51,17 @@ def test_the_example_with_own_data_runs_and_learns(capsys):
     assert namespace["split"].labeled_images.shape == (100, 28, 28, 1)
     printed = re.findall(r"^([\w-]+) (0\.\d+)$", capsys.readouterr().out, re.MULTILINE)
     assert len(printed) == 4 and all(float(accuracy) > 0.6 for _, accuracy in printed), printed
+
+
+def test_the_example_with_an_own_picture_reads_a_seven(tmp_path, monkeypatch, capsys):
+    mnist = load_mnist("sample")
+    seven = mnist.test_images[mnist.test_labels == 7][0, ..., 0]
+    paper = np.kron(220.0 - 90.0 * (seven + 1.0), np.ones((9, 9))).astype(np.uint8)  # grey ink on greyish paper
+    Image.fromarray(np.pad(paper, ((40, 90), (120, 30)), constant_values=220)).save(tmp_path / "seven.png")
+    (tmp_path / "runs" / "first").mkdir(parents=True)
+    weights = tmp_path / "runs" / "first" / "class_discriminator.weights.h5"
+    shutil.copy(ROOT / "results" / "sgan-1000-0.weights.h5", weights)
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+    exec(compile(code_block("draw.md"), "draw.md", "exec"), {})
+    assert capsys.readouterr().out == "7\n"

@@ -244,6 +244,17 @@ def time_table():
     return "\n".join(rows) + f"\n\nMeasured on: {', '.join(hardware)}."
 
 
+def classifier_table():
+    """Return the table of the classifiers that the page of drawings asks, in per cent of MNIST's test images."""
+    with open(ROOT / "results" / "classifiers.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    kinds = [column for column in rows[0] if column not in ("method", "kilobytes", "sha256")]
+    lines = ["| images | " + " | ".join(METHODS[row["method"]].title for row in rows) + " |", "|---" * 4 + "|"]
+    for kind in kinds:
+        lines.append(f"| {kind} | " + " | ".join(f"{100 * float(row[kind]):.1f}" for row in rows) + " |")
+    return "\n".join(lines)
+
+
 def chapter_table(repository):
     """Return the table of the chapters with their badges."""
     rows = ["| | |", "|---|---|"]
@@ -324,6 +335,7 @@ def generated():
         ROOT / "_toc.yml": make_contents((ROOT / "_toc.yml").read_text()),
         ROOT / "README.md": fill(readme, "chapters", chapter_table(repository)),
         book / "intro.md": fill((book / "intro.md").read_text(), "cards", chapter_cards()),
+        book / "draw.md": fill((book / "draw.md").read_text(), "classifiers", classifier_table()),
         book / "figures" / "curve.svg": result_tables.curve(results),
         book / "full_code.md": make_program(),
         book / "api.md": make_api(),
