@@ -51,7 +51,8 @@ pdf: $(READY)  ## print the whole book into _build/book.pdf (five minutes; needs
 	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/browser/requirements.txt
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tools/make_pdf.py
 
-test-browser: book  ## open every page in Chromium at three widths, in light and dark (three minutes; needs Debian's chromium)
+test-browser: book  ## open every page in Chromium at three widths, in light and dark (five minutes; needs Debian's chromium, and npx)
+	npx --yes @biomejs/biome@2.6.8 check --config-path=tools book/_static
 	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/browser/requirements.txt
 	$(BIN)/python -m pytest -p no:cacheprovider -W ignore tests/browser
 

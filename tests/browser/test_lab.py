@@ -206,6 +206,50 @@ def test_the_page_plays_steps_and_takes_labels_away(open_page, width):
     assert not page.troubles
 
 
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_reader_draws_data_and_trains_on_them(open_page, width):
+    page = open_page("book/lab.html", width)
+    figures = page.locator(".lab-figures").first
+    page.locator("[name=shape]").select_option("own")
+    assert figures.inner_text().startswith("Draw points of both classes")
+    page.locator("canvas").first.scroll_into_view_if_needed()
+    box = page.locator("canvas").first.bounding_box()
+    for tool, height in (("0", 0.25), ("1", 0.75)):
+        page.locator("[name=tool]").select_option(tool)
+        page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + height * box["height"])
+        page.mouse.down()
+        page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + height * box["height"], steps=20)
+        page.mouse.up()
+    assert figures.inner_text().startswith("0 updates, 4 labels")
+    page.locator("[data-act=play]").click()
+    page.wait_for_function("parseInt(document.querySelector('.lab-figures').textContent) > 150")
+    page.locator("[data-act=play]").click()
+    assert int(figures.inner_text().split(": ")[1].split(" %")[0]) >= 99
+    page.locator("[name=shape]").select_option("rings")
+    assert figures.inner_text().startswith("0 updates, 4 labels") and not page.troubles
+
+
+def test_the_keyboard_takes_a_label_away_and_puts_fakes(open_page):
+    page = open_page("book/lab.html")
+    figures = page.locator(".lab-figures").first
+    page.locator(".lab-panel select").select_option("hand")
+    page.locator("canvas").first.focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    page.locator("[data-act=step]").click()
+    assert "fake loss" in figures.inner_text()
+    page.locator("[name=tool]").select_option("label")
+    page.locator("canvas").first.focus()
+    page.keyboard.press("Enter")
+    assert "5 labels" in figures.inner_text()
+    page.keyboard.press("Enter")
+    found = page.evaluate("""() => {
+        const {points, labeled} = new Training({shape: "moons", labels: 2, seed: 1});
+        return labeled.length;
+    }""")
+    assert found == 4 and not page.troubles
+
+
 def test_frames_and_updates_a_second(open_page):
     """Printed, not asserted: they depend on the machine."""
     page = open_page("book/lab.html")

@@ -22,8 +22,12 @@ function likeMnist(picture, width) {
   const longer = Math.max(signHeight, signWidth);
   const [smallHeight, smallWidth] = [signHeight, signWidth].map((side) => Math.max(1, nearest((BOX * side) / longer)));
   const small = shrink(sign, signWidth, smallHeight, smallWidth);
-  const top = startOf(range(smallHeight).map((row) => sumOf(range(smallWidth), (column) => small[row * smallWidth + column])));
-  const left = startOf(range(smallWidth).map((column) => sumOf(range(smallHeight), (row) => small[row * smallWidth + column])));
+  const top = startOf(
+    range(smallHeight).map((row) => sumOf(range(smallWidth), (column) => small[row * smallWidth + column]))
+  );
+  const left = startOf(
+    range(smallWidth).map((column) => sumOf(range(smallHeight), (row) => small[row * smallWidth + column]))
+  );
   const image = new Float32Array(SIDE * SIDE).fill(-1);
   for (const [place, value] of small.entries()) {
     const [row, column] = [top + Math.floor(place / smallWidth), left + (place % smallWidth)];
@@ -61,7 +65,8 @@ function shrinkLines(picture, count, length, cells, step, line) {
 
 /** Return where a line of masses begins, so that its centre of mass comes to pixel 14 of 0 to 27, as in MNIST. */
 function startOf(masses) {
-  const centre = sumOf(masses.keys(), (place) => place * masses[place]) / sumOf(masses.keys(), (place) => masses[place]);
+  const centre =
+    sumOf(masses.keys(), (place) => place * masses[place]) / sumOf(masses.keys(), (place) => masses[place]);
   return Math.min(Math.max(nearest(SIDE / 2 - centre), 0), SIDE - masses.length);
 }
 
@@ -93,7 +98,9 @@ class Classifier {
     let values = image;
     let side = SIDE;
     for (const layer of this.layers) {
-      values = layer.size ? convolve(values, side, layer) : multiply(values, 1, { ...layer, inputs: values.length, outputs: layer.bias.length });
+      values = layer.size
+        ? convolve(values, side, layer)
+        : multiply(values, 1, { ...layer, inputs: values.length, outputs: layer.bias.length });
       if (layer.size) side = Math.ceil(side / 2);
       if (layer.slope) values = values.map((value) => (value < 0 ? layer.slope * value : value));
     }

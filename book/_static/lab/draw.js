@@ -113,7 +113,9 @@ class Drawing {
       const best = this.probabilities[number].indexOf(Math.max(...this.probabilities[number]));
       return { title, accuracy, best, sure: Math.round(100 * this.probabilities[number][best]) };
     });
-    this.answers.replaceChildren(...(this.small ? [] : found.map((each, number) => barsOf(each, this.probabilities[number]))));
+    this.answers.replaceChildren(
+      ...(this.small ? [] : found.map((each, number) => barsOf(each, this.probabilities[number])))
+    );
     if (aloud || this.small) {
       const lines = found.map(({ title, best, sure }) => `${title}: ${best} (${sure} %)`);
       this.says.textContent = image ? lines.join("\n") : "Draw a digit with mouse, finger or arrow keys.";

@@ -17,7 +17,9 @@ class Panel {
     this.element.className = "lab-panel";
     this.element.innerHTML = `<label>Fakes <select></select></label>
       <canvas width="600" height="600" tabindex="0" role="img"></canvas><p class="lab-figures" role="status"></p>`;
-    [this.select, this.canvas, this.figures] = ["select", "canvas", "p"].map((name) => this.element.querySelector(name));
+    [this.select, this.canvas, this.figures] = ["select", "canvas", "p"].map((name) =>
+      this.element.querySelector(name)
+    );
     for (const [value, text] of Object.entries(FAKES)) this.select.add(new Option(text, value));
     this.select.value = fakes;
     this.select.addEventListener("change", () => {
@@ -25,28 +27,59 @@ class Panel {
       this.restart();
     });
     this.canvas.addEventListener("pointerdown", (event) => this.touch(event));
+    this.canvas.addEventListener("pointermove", (event) => {
+      if (event.buttons && this.lab.draws) this.touch(event);
+    });
+    this.canvas.addEventListener("pointerup", () => this.lab.draws && this.lab.restart());
+    this.canvas.addEventListener("keydown", (event) => this.press(event));
+    this.canvas.addEventListener("blur", () => this.draw());
+    this.cursor = [0, 0];
     this.restart();
   }
 
   restart() {
     const placed = this.training?.placed ?? [];
-    this.training = new Training({ ...this.lab.choices, fakes: this.fakes });
+    this.training = new Training({ ...this.lab.choices, fakes: this.fakes, own: this.lab.own });
     if (this.fakes === "hand") this.training.placed = placed;
-    this.layer = drawLayer(this.canvas.width, this.training.points);
+    this.layer = drawLayer(this.canvas.width, this.lab.draws ? this.lab.own.points : this.training.points);
+    this.canvas.style.touchAction = this.lab.draws ? "none" : "";
     this.draw();
     this.tell();
   }
 
-  /** A click puts a fake down, takes away the label below it, or gives the nearest point a label. */
   touch(event) {
     const box = this.canvas.getBoundingClientRect();
-    const [x, y] = [event.clientX - box.left, box.bottom - event.clientY].map(
-      (place) => REACH * ((2 * place) / box.width - 1)
+    this.put(
+      ...[event.clientX - box.left, box.bottom - event.clientY].map((place) => REACH * ((2 * place) / box.width - 1))
     );
+  }
+
+  /** Arrows move a cursor over the plane, and Enter or the space bar does what a click does there. */
+  press(event) {
+    const steps = { ArrowLeft: [-0.07, 0], ArrowRight: [0.07, 0], ArrowUp: [0, 0.07], ArrowDown: [0, -0.07] };
+    if (event.key in steps) {
+      this.cursor = this.cursor.map((place, axis) => Math.min(Math.max(place + steps[event.key][axis], -REACH), REACH));
+      this.draw();
+    } else if (event.key === "Enter" || event.key === " ") {
+      this.put(...this.cursor);
+      if (this.lab.draws) this.lab.restart();
+    } else return;
+    event.preventDefault();
+  }
+
+  /** Put down points or a fake, take away the label at a place, or give the nearest point a label. */
+  put(x, y) {
     const { training } = this;
-    if (this.fakes === "hand" && this.lab.tool.value === "fake") training.placed.push(x, y);
-    else {
-      const row = training.classes.reduce((best, _, each) => (this.far(each, x, y) < this.far(best, x, y) ? each : best), 0);
+    const tool = this.lab.tool.value;
+    if (this.lab.draws) {
+      this.lab.drawOwn(x, y);
+      this.layer = drawLayer(this.canvas.width, this.lab.own.points);
+    } else if (this.fakes === "hand" && tool === "fake") training.placed.push(x, y);
+    else if (training.classes.length) {
+      const row = training.classes.reduce(
+        (best, _, each) => (this.far(each, x, y) < this.far(best, x, y) ? each : best),
+        0
+      );
       const near = training.labeled.findIndex((each) => this.far(each, x, y) < 0.08);
       if (near >= 0) training.labeled.splice(near, 1);
       else training.labeled.push(row);
@@ -70,7 +103,7 @@ class Panel {
     pen.drawImage(this.layer, 0, 0);
     pen.strokeStyle = COLORS.fake;
     pen.lineWidth = 2.5;
-    const fakes = this.fakes === "hand" ? training.placed : training.shown ?? [];
+    const fakes = this.fakes === "hand" ? training.placed : (training.shown ?? []);
     for (let place = 0; place < fakes.length; place += 2) {
       const [x, y] = [at(fakes[place]), size - at(fakes[place + 1])];
       pen.beginPath();
@@ -91,14 +124,23 @@ class Panel {
       pen.fill();
       pen.stroke();
     }
+    if (document.activeElement === canvas && canvas.matches(":focus-visible")) {
+      pen.lineWidth = 3;
+      pen.strokeRect(at(this.cursor[0]) - 14, size - at(this.cursor[1]) - 14, 28, 28);
+    }
   }
 
   tell() {
     const { updates, losses, labeled } = this.training;
     const parts = Object.entries(losses).map(([name, loss]) => `${name} ${loss.toFixed(2)}`);
     const accuracy = this.training.accuracy().toFixed(0);
-    this.figures.textContent = `${updates} updates, ${labeled.length} labels: ${accuracy} % of new points right. ${parts.join(", ")}`;
-    this.canvas.setAttribute("aria-label", `The plane after ${updates} updates, with the regions of two classes: ${accuracy} % right.`);
+    this.figures.textContent = this.lab.empty
+      ? "Draw points of both classes into the plane: hold and drag, or Enter at the cursor."
+      : `${updates} updates, ${labeled.length} labels: ${accuracy} % of new points right. ${parts.join(", ")}`;
+    this.canvas.setAttribute(
+      "aria-label",
+      `The plane after ${updates} updates, with the regions of two classes: ${accuracy} % right. Arrow keys move a cursor, Enter clicks there.`
+    );
   }
 }
 
@@ -111,7 +153,9 @@ function drawRegions(discriminator, asHeight) {
   }
   const { heights, probabilities } = realLogitsOf(discriminator.forward(places, GRID * GRID), GRID * GRID);
   const image = new ImageData(GRID, GRID);
-  const [first, second] = COLORS.classes.map((color) => [1, 3, 5].map((from) => parseInt(color.slice(from, from + 2), 16)));
+  const [first, second] = COLORS.classes.map((color) =>
+    [1, 3, 5].map((from) => parseInt(color.slice(from, from + 2), 16))
+  );
   for (let row = 0; row < GRID * GRID; row++) {
     const share = asHeight ? sigmoid(heights[row]) : probabilities[2 * row + 1] > 0.5 ? 1 : 0;
     for (let part = 0; part < 3; part++) {
@@ -144,30 +188,65 @@ class Lab {
     root.innerHTML = `<div class="lab-controls">
       <button type="button" data-act="play">Play</button><button type="button" data-act="step">Step</button>
       <button type="button" data-act="restart">Restart</button>
-      <label>Data <select name="shape">${SHAPES.map((shape) => `<option>${shape}</option>`).join("")}</select></label>
+      <label>Data <select name="shape"></select></label>
       <label>Labels of each class <input name="labels" type="range" min="1" max="12"><output></output></label>
       <label>Seed <input name="seed" type="number" min="0" max="999"></label>
       <label>A click places <select name="tool"><option value="fake">a fake, where fakes are yours</option>
-        <option value="label">or takes away a label</option></select></label>
+        <option value="label">or takes away a label</option><option value="0" hidden>points of the blue class</option>
+        <option value="1" hidden>points of the orange class</option></select></label>
       <label><input name="height" type="checkbox"> show how real, log Z</label>
       <label><input name="compare" type="checkbox"> compare two</label></div><div class="lab-panels"></div>`;
     const field = (name) => root.querySelector(`[name=${name}]`);
     [this.shape, this.labels, this.seed, this.tool, this.height, this.compare] = "shape labels seed tool height compare"
-      .split(" ").map(field);
+      .split(" ")
+      .map(field);
+    for (const [value, text] of Object.entries(SHAPES)) this.shape.add(new Option(text, value));
+    this.own = { points: [], classes: [] };
+    this.ownRandom = new RandomNumbers(1);
     this.play = root.querySelector("[data-act=play]");
     this.holder = root.querySelector(".lab-panels");
     this.play.addEventListener("click", () => this.run(!this.running));
     root.querySelector("[data-act=step]").addEventListener("click", () => this.step());
     root.querySelector("[data-act=restart]").addEventListener("click", () => this.restart());
-    for (const input of [this.shape, this.labels, this.seed]) input.addEventListener("change", () => this.restart());
+    for (const input of [this.labels, this.seed, this.tool]) input.addEventListener("change", () => this.restart());
+    this.shape.addEventListener("change", () => this.changeData());
     this.labels.addEventListener("input", () => this.showLabels());
-    this.height.addEventListener("change", () => this.panels.forEach((panel) => panel.draw()));
+    this.height.addEventListener("change", () => {
+      for (const panel of this.panels) panel.draw();
+    });
     this.compare.addEventListener("change", () => this.set({ ...this.choices, fakes: this.fakesNow() }));
+    this.panels = [];
     this.set({ shape: "moons", labels: 2, seed: 1, fakes: ["none"] });
   }
 
   get choices() {
     return { shape: this.shape.value, labels: Number(this.labels.value), seed: Number(this.seed.value) };
+  }
+
+  /** Whether a click draws points of the reader's own, and whether there are too few of them to train. */
+  get draws() {
+    return this.shape.value === "own" && ["0", "1"].includes(this.tool.value);
+  }
+
+  get empty() {
+    return this.shape.value === "own" && new Set(this.own.classes).size < 2;
+  }
+
+  /** Offer the tools of the chosen data, and begin own data anew. */
+  changeData() {
+    const own = this.shape.value === "own";
+    for (const option of this.tool.options) option.hidden = ["0", "1"].includes(option.value) && !own;
+    this.tool.value = own ? "0" : "fake";
+    this.own = { points: [], classes: [] };
+    this.restart();
+  }
+
+  /** Spray a few points of the chosen class around a place. */
+  drawOwn(x, y) {
+    for (let point = 0; point < 4; point++) {
+      this.own.points.push(...[x, y].map((place) => place + 0.04 * this.ownRandom.normal()));
+      this.own.classes.push(Number(this.tool.value));
+    }
   }
 
   fakesNow() {
@@ -178,7 +257,12 @@ class Lab {
   /** Set everything up for a training with one kind of fakes, or for two. */
   set({ shape, labels, seed, fakes }) {
     this.run(false);
-    [this.shape.value, this.labels.value, this.seed.value] = [shape, labels, seed];
+    if (shape !== this.shape.value) {
+      this.shape.value = shape;
+      this.panels = [];
+      this.changeData();
+    }
+    [this.labels.value, this.seed.value] = [labels, seed];
     this.compare.checked = fakes.length > 1;
     this.showLabels();
     this.panels = fakes.map((kind) => new Panel(this, kind));
@@ -206,6 +290,7 @@ class Lab {
     this.running = on;
     this.play.textContent = on ? "Pause" : "Play";
     if (on) requestAnimationFrame(() => this.frame());
+    else for (const panel of this.panels) [panel.draw(), panel.tell()];
   }
 
   /** Use a frame's time for updates, the same number for each training, and draw. */

@@ -57,8 +57,10 @@ const generatorLoss = (logits, count) => heightLoss(logits, count, -1);
 function featureMatchingLoss(realFeatures, fakeFeatures, realCount, fakeCount) {
   const size = fakeFeatures.length / fakeCount;
   const differences = new Float64Array(size);
-  for (let place = 0; place < realFeatures.length; place++) differences[place % size] -= realFeatures[place] / realCount;
-  for (let place = 0; place < fakeFeatures.length; place++) differences[place % size] += fakeFeatures[place] / fakeCount;
+  for (let place = 0; place < realFeatures.length; place++)
+    differences[place % size] -= realFeatures[place] / realCount;
+  for (let place = 0; place < fakeFeatures.length; place++)
+    differences[place % size] += fakeFeatures[place] / fakeCount;
   const loss = differences.reduce((sum, difference) => sum + Math.abs(difference), 0) / size;
   const gradient = fakeFeatures.map((_, place) => Math.sign(differences[place % size]) / (size * fakeCount));
   return { loss, gradient };

@@ -2,7 +2,7 @@
 
 "use strict";
 
-const SHAPES = ["rings", "moons", "spiral"];
+const SHAPES = { rings: "rings", moons: "moons", spiral: "spiral", own: "drawn by you" };
 const FAKES = {
   none: "none: a plain classifier",
   perfect: "perfect: drawn like the data",
@@ -37,6 +37,16 @@ function drawPoints(shape, count, random) {
   return { points, classes };
 }
 
+/** Draw points (count, 2) around those that the reader has drawn, {points, classes}, and the class of each. */
+function drawAround({ points, classes }, count, random) {
+  const rows = Array.from({ length: count }, () => random.below(classes.length));
+  const places = rows.flatMap((row) => [points[2 * row], points[2 * row + 1]]);
+  return {
+    points: Float32Array.from(places, (place) => place + 0.02 * random.normal()),
+    classes: Uint8Array.from(rows, (row) => classes[row]),
+  };
+}
+
 /** Return the distance of a place to the nearest of some points. */
 function distanceTo(points, x, y) {
   let least = Infinity;
@@ -46,16 +56,19 @@ function distanceTo(points, x, y) {
   return Math.sqrt(least);
 }
 
-/** One training from a seed: the same choices and the same seed give the same numbers. */
+/** One training from a seed: the same choices and the same seed give the same numbers. `own`: the reader's points. */
 class Training {
-  constructor({ shape = "moons", labels = 4, fakes = "none", seed = 1 } = {}) {
-    Object.assign(this, { shape, fakes, seed });
+  constructor({ shape = "moons", labels = 4, fakes = "none", seed = 1, own = { points: [], classes: [] } } = {}) {
+    Object.assign(this, { shape, fakes, seed, own });
     this.random = new RandomNumbers(1000 * seed + 17); // of the data, alike for all kinds of fakes
-    const task = drawPoints(shape, 800, this.random);
-    const test = drawPoints(shape, 1000, this.random);
+    const task = this.drawReal(800);
+    const test = this.drawReal(1000);
     Object.assign(this, task, { test });
     this.labeled = [];
-    for (let row = 0; row < 2 * labels; row++) this.labeled.push(2 * this.random.below(400) + (row % 2));
+    for (let row = 0; row < 2 * labels; row++) {
+      const ofClass = [...task.classes.keys()].filter((each) => task.classes[each] === row % 2);
+      if (ofClass.length) this.labeled.push(ofClass[this.random.below(ofClass.length)]);
+    }
     this.placed = []; // fakes of the reader's hand
     this.networkRandom = new RandomNumbers(1000 * seed + 91);
     this.discriminator = new Network([2, 48, 48, 2], this.networkRandom);
@@ -67,10 +80,16 @@ class Training {
     this.drawPool();
   }
 
+  /** Draw real points, and the class of each. */
+  drawReal(count) {
+    if (this.shape !== "own") return drawPoints(this.shape, count, this.random);
+    return drawAround(this.own, this.own.classes.length ? count : 0, this.random);
+  }
+
   /** Draw the fakes that are made by hand before the training. */
   drawPool() {
     this.pool = [];
-    if (this.fakes === "perfect") this.pool = [...drawPoints(this.shape, 800, this.random).points];
+    if (this.fakes === "perfect") this.pool = [...this.drawReal(800).points];
     if (!["collapsed", "gaps"].includes(this.fakes)) return;
     while (this.pool.length < 1600) {
       const [x, y] = [0, 0].map(() => REACH * (2 * this.random.uniform() - 1));
@@ -87,7 +106,10 @@ class Training {
   /** Return a batch of fakes (BATCH, 2), or null where there is none. */
   drawFakes() {
     if (this.fakes === "fool" || this.fakes === "match") {
-      return this.generator.forward(Float32Array.from({ length: 2 * BATCH }, () => this.random.normal()), BATCH);
+      return this.generator.forward(
+        Float32Array.from({ length: 2 * BATCH }, () => this.random.normal()),
+        BATCH
+      );
     }
     const pool = this.fakes === "hand" ? this.placed : this.pool;
     if (!pool.length) return null;
@@ -104,8 +126,9 @@ class Training {
     return batch;
   }
 
-  /** Make one update: labels, real points and fakes; then, where it learns, the generator's. */
+  /** Make one update: labels, real points and fakes; then, where it learns, the generator's. Without points, none. */
   update() {
+    if (!this.classes.length) return this.losses;
     const rows = this.labeled;
     const labeledPoints = Float32Array.from(rows.flatMap((row) => [this.points[2 * row], this.points[2 * row + 1]]));
     const losses = {};
@@ -115,7 +138,13 @@ class Training {
     };
     if (rows.length) {
       const logits = this.discriminator.forward(labeledPoints, rows.length);
-      learn("class loss", classLoss(logits, rows.map((row) => this.classes[row])));
+      learn(
+        "class loss",
+        classLoss(
+          logits,
+          rows.map((row) => this.classes[row])
+        )
+      );
     }
     const real = this.pick(this.points);
     const fake = this.drawFakes();
@@ -149,9 +178,11 @@ class Training {
   /** Return the share of 1,000 new points of the curves that get their class, in per cent. */
   accuracy() {
     const { points, classes } = this.test;
+    if (!classes.length) return 0;
     const logits = this.discriminator.forward(points, classes.length);
     let right = 0;
-    for (let row = 0; row < classes.length; row++) right += Number(logits[2 * row + 1] > logits[2 * row]) === classes[row];
+    for (let row = 0; row < classes.length; row++)
+      right += Number(logits[2 * row + 1] > logits[2 * row]) === classes[row];
     return (100 * right) / classes.length;
   }
 }
