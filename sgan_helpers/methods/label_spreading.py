@@ -27,8 +27,8 @@ def neighbor_weights(distances, sharpness=4.0):
 def spread_labels(weights, labels, num_classes, iterations, alpha=0.99):
     """Let the labels of the first images of a graph spread to all of them.
 
-    With W the weights, made symmetric, and S = D^-1/2 W D^-1/2, where D has the sums of W's rows, the scores F of all
-    images start as Y, which is 1 at the labels, and an iteration is F <- alpha S F + (1 - alpha) Y. In the end the
+    With W the weights, made symmetric, and S = D^-1/2 W D^-1/2, where D has the sums of W's rows, the scores R of all
+    images start as Y, which is 1 at the labels, and an iteration is R <- alpha S R + (1 - alpha) Y. In the end the
     classes get equal mass, as their labels have.
 
     Args:
