@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -249,8 +250,10 @@ def test_a_name_that_is_no_repository_is_refused(monkeypatch, name):
 
 
 def test_binder_installs_what_the_book_needs():
-    lines = (ROOT / ".binder" / "requirements.txt").read_text().splitlines()
-    assert lines == ["-r ../requirements.txt", "."]
+    """What is locked, with its hashes, and then the package alone."""
+    assert (ROOT / ".binder" / "requirements.txt").read_text() == "-r ../requirements.lock\n"
+    assert (ROOT / ".binder" / "postBuild").read_text().endswith("pip install --no-deps --no-build-isolation .\n")
+    assert os.access(ROOT / ".binder" / "postBuild", os.X_OK)
     assert re.fullmatch(r"python-3\.1[123]\n", (ROOT / ".binder" / "runtime.txt").read_text())
 
 
