@@ -13,7 +13,7 @@ COURSE ?= assignment
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-all test-browser test-colab pdf notebooks exercises assignment pages train results first classifiers bench repository clean
+.PHONY: help book test test-all test-browser test-colab pdf notebooks exercises assignment pages train results first classifiers walks stills bench repository clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -87,6 +87,13 @@ first: $(READY)  ## train the first run, draw the film of the front page from it
 
 classifiers: $(READY)  ## make the classifiers of the page *Draw a digit* from the weights kept in results/
 	$(BIN)/python tools/make_classifiers.py
+
+walks: $(READY)  ## record the trainings that chapters 0 and 4 walk through in the page (ten minutes)
+	$(BIN)/python tools/record_walks.py
+
+stills: book  ## photograph the lab and the board for readers without JavaScript (needs what test-browser needs)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/browser/requirements.txt
+	$(BIN)/python tools/record_stills.py
 
 bench: $(BENCH_READY)  ## time the SGAN's step beside Keras, JAX and PyTorch (ten minutes on an otherwise idle machine)
 	$(BENCH)/python benchmarks/compare_steps.py

@@ -1,4 +1,4 @@
-"""The pictures of the pages: a GIF becomes a film that one can stop, and phones get drawings of their own."""
+"""The pictures of the pages: films that one can stop, walks through trainings, drawings for phones."""
 
 import html
 import pathlib
@@ -16,6 +16,12 @@ FILM = """<div class="film"><div class="film-window{pixels}" style="aspect-ratio
  style="transform: translateY(-{last_share}%)"></div>
 <div class="film-controls" hidden><button type="button">Pause</button>
 <input type="range" min="0" max="{last}" value="{last}" aria-label="Frame of the film"></div></div>"""
+
+WALK_MARK = "<!-- walk -->"
+WALK = """<figure class="walk" hidden data-walk="{name}" data-source="{static}walks/{name}.png"><figcaption>
+<span class="caption-text">Move the sliders: the upper one through the training, the lower one from one noise vector to
+another. Recorded with this chapter's settings, seed 0.</span></figcaption></figure>
+<script src="{static}walks/{name}.js" defer></script><script src="{static}walk.js" defer></script>"""
 
 
 def frames_below_one_another(path):
@@ -54,6 +60,14 @@ def replace_gifs(app, pagename, templatename, context, doctree):
         context["body"] = PICTURE.sub(film, context["body"])
 
 
+def insert_walks(app, pagename, templatename, context, doctree):
+    """Put the recorded training of a chapter where its text has the comment `<!-- walk -->`, which shows nowhere."""
+    static = context["pathto"]("_static/", resource=True)
+    walk = WALK.format(name=pathlib.PurePosixPath(pagename).name, static=static)
+    if "body" in context:
+        context["body"] = context["body"].replace(WALK_MARK, walk)
+
+
 def offer_phone_forms(app, pagename, templatename, context, doctree):
     """Let a narrow screen show name.phone.svg, where one lies beside the drawing name.svg: there its words can be read.
 
@@ -82,6 +96,7 @@ def copy_phone_forms(app, error):
 def setup(app):
     """Register everything."""
     app.connect("html-page-context", replace_gifs)
+    app.connect("html-page-context", insert_walks)
     app.connect("html-page-context", offer_phone_forms)
     app.connect("build-finished", copy_phone_forms)
     app.add_js_file("book.js", loading_method="defer")
