@@ -4,6 +4,7 @@ import contextlib
 import copy
 import csv
 import io
+import json
 import os
 import pathlib
 import re
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tomllib
 
+import nbconvert
 import nbformat
 import pytest
 from book_files import ROOT
@@ -143,6 +145,107 @@ def test_the_five_hand_ins_of_the_teaching_page_get_their_marks(course, repaired
     assert graded["ada"][0] == graded["ada"][1]
     for student in graded:
         assert (course / "feedback" / student / NAME / f"{NAME}.html").exists()
+
+
+DAMAGES = {  # how a hand-in with the right answers is damaged, and what the repair says of it
+    "widgets": "a record of widgets without their state removed",
+    "types": "cells of another type: missing (markdown), missing-check-measure (raw)",
+    "bare": "cells missing or without their metadata, 0 duplicated",
+    "prose": "cells missing or without their metadata, 0 duplicated",
+}
+
+
+def damage(notebook, kind):
+    """Damage a hand-in, a dict as it stands in the file, as Colab, an editor or a student would."""
+    cells = {cell["id"]: cell for cell in notebook["cells"]}
+    if kind == "widgets":  # Colab's own form
+        notebook["metadata"]["widgets"] = {"application/vnd.jupyter.widget-state+json": {"a1b2": {"model_name": "x"}}}
+    if kind in ("types", "prose"):
+        for name, cell_type in {"missing": "markdown", "missing-check-measure": "raw"}.items():
+            cells[name]["cell_type"] = cell_type
+            del cells[name]["outputs"], cells[name]["execution_count"]
+    if kind in ("bare", "prose"):
+        for cell in notebook["cells"]:
+            del cell["metadata"]
+    if kind == "bare":
+        del notebook["metadata"]
+        for cell in notebook["cells"]:
+            for field in ("outputs", "execution_count", "id"):
+                cell.pop(field, None)
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_a_damaged_hand_in_is_repaired_and_the_feedback_can_be_written(course, tmp_path, kind):
+    shutil.copytree(course / "release", tmp_path / "release")
+    notebook, right = json.loads((course / "release" / NAME / f"{NAME}.ipynb").read_text()), right_answers(course)
+    for cell in notebook["cells"]:
+        cell["source"] = right.get(cell["id"], cell["source"])
+    damage(notebook, kind)
+    path = tmp_path / "submitted" / "fay" / NAME / f"{NAME}.ipynb"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(notebook))
+    status, printed = run_tool("repair_submissions.py", tmp_path, NAME)
+    assert status == 0 and re.search(r"^fay: repaired \(.*" + re.escape(DAMAGES[kind]), printed, re.MULTILINE), printed
+    found = nbformat.read(path, as_version=4)
+    given = read(course, "release")
+    assert [
+        (cell.metadata.nbgrader.grade_id, cell.cell_type) for cell in found.cells if "nbgrader" in cell.metadata
+    ] == [(cell.metadata.nbgrader.grade_id, cell.cell_type) for cell in given.cells if "nbgrader" in cell.metadata]
+    assert {cell.id: cell.source for cell in found.cells if cell.id in right} == right
+    assert "<html" in nbconvert.HTMLExporter().from_notebook_node(found)[0]
+    assert (tmp_path / "unrepaired" / "fay" / NAME / f"{NAME}.ipynb").read_text() == json.dumps(notebook)
+
+
+def test_a_hand_in_that_breaks_the_repair_does_not_stop_it(course, tmp_path):
+    shutil.copytree(course / "release", tmp_path / "release")
+    texts = {"ana": '{"cells": 7}', "bob": "[]", "cy": '{"nbformat": 4, "nbformat_minor": 5, "cells": [7]}'}
+    for student, text in {**texts, "dan": (course / "release" / NAME / f"{NAME}.ipynb").read_text()}.items():
+        path = tmp_path / "submitted" / student / NAME / f"{NAME}.ipynb"
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    status, printed = run_tool("repair_submissions.py", tmp_path, NAME)
+    assert status == 1
+    assert re.findall(r"^(\w+): CANNOT BE GRADED", printed, re.MULTILINE) == list(texts)
+    assert "dan: as it should be" in printed and "Traceback" not in printed
+
+
+ENDLESS = {  # a first answer that does not end, or that eats
+    "loop": "while True:\n    pass",
+    "stubborn": "while True:\n    try:\n        sum(range(10**6))\n    except BaseException:\n        pass",
+    "flood": "while True:\n    print('no end' * 100)",
+    "eater": "eaten = []\nwhile True:\n    eaten.append(bytearray(10**8))",
+}
+
+
+@pytest.mark.slow
+def test_answers_without_an_end_cost_their_own_marks_and_stop_nobody(course, tmp_path):
+    folder = tmp_path / "course"
+    shutil.copytree(course, folder, ignore=shutil.ignore_patterns("submitted", "unrepaired", "autograded", "feedback"))
+    right = right_answers(course)
+    for student, code in ENDLESS.items():
+        hand_in(folder, student, {**right, "missing": code})
+    hand_in(folder, "zoe", right)
+    with open(folder / "nbgrader_config.py", "a") as file:
+        file.write("\nc.ExecutePreprocessor.timeout = 30\n")
+    limits = folder / "ipython" / "profile_default" / "ipython_kernel_config.py"
+    text = limits.read_text()
+    assert "(8 << 30, 8 << 30)" in text and "(3600, 3600)" in text
+    limits.write_text(text.replace("8 << 30", "3 << 30").replace("3600, 3600", "90, 90"))
+    programs = os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
+    command = [sys.executable, "-m", "nbgrader", "autograde", NAME, "--create"]
+    done = subprocess.run(command, cwd=folder, env={**os.environ, "PATH": programs}, capture_output=True, text=True)
+    assert re.findall(r"There was an error processing assignment: .*/submitted/(\w+)/", done.stderr) == ["stubborn"]
+    run(folder, "-m", "nbgrader", "generate_feedback", NAME)
+    run(folder, "-m", "nbgrader", "export")
+    with open(folder / "grades.csv", newline="") as file:
+        graded = {
+            row["student_id"]: (float(row["score"] or 0), float(row["max_score"])) for row in csv.DictReader(file)
+        }
+    points = graded["zoe"][1]
+    assert graded.pop("zoe") == (points, points) and graded.pop("stubborn")[0] == 0
+    assert graded == {student: (points - 2, points) for student in ("loop", "flood", "eater")}
+    for student, named in {"loop": "CellTimeoutError", "flood": "CellTimeoutError", "eater": "MemoryError"}.items():
+        assert named in (folder / "feedback" / student / NAME / f"{NAME}.html").read_text()
 
 
 def test_hand_ins_that_cannot_be_graded_are_named(course, tmp_path):

@@ -22,13 +22,23 @@ import warnings
 c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = "sgan"
 c.ClearSolutions.code_stub = {stub!r}
-c.ExecutePreprocessor.timeout = 600  # seconds that a cell may take
+c.ExecutePreprocessor.timeout = 180  # seconds that a cell may take; then it is interrupted, and the next one runs
 os.environ.setdefault("SGAN_FAST", "1")  # the same code with smaller counts; marks do not depend on them
 
 # nbgrader gives no mark to a check during which anything is written to stderr. TensorFlow writes there when it starts.
 os.environ["IPYTHONDIR"] = str(pathlib.Path(__file__).with_name("ipython"))
 os.environ["PYTHONWARNINGS"] = "ignore"
 warnings.filterwarnings("ignore", message="Object of type <Submitted")  # nbgrader's own, of its database
+"""
+KERNEL_LIMITS = """
+# A cell that eats memory ends with a MemoryError, and a notebook that takes no interrupt is ended: the others go on.
+try:
+    import resource
+except ImportError:  # on Windows
+    pass
+else:
+    resource.setrlimit(resource.RLIMIT_DATA, (8 << 30, 8 << 30))  # bytes
+    resource.setrlimit(resource.RLIMIT_CPU, (3600, 3600))  # seconds of all cores
 """
 KERNEL_CONFIGURATION = pathlib.Path("ipython", "profile_default", "ipython_kernel_config.py")
 
@@ -39,7 +49,7 @@ def make_course(folder, names, seed):
     (folder / ".gitignore").write_text("*\n")  # answers, hand-ins and marks are nobody else's
     (folder / "nbgrader_config.py").write_text(CONFIGURATION.format(stub={"python": STUB}))
     (folder / KERNEL_CONFIGURATION).parent.mkdir(parents=True)
-    shutil.copy(ROOT / "tools" / KERNEL_CONFIGURATION, folder / KERNEL_CONFIGURATION)
+    (folder / KERNEL_CONFIGURATION).write_text((ROOT / "tools" / KERNEL_CONFIGURATION).read_text() + KERNEL_LIMITS)
     for name in names:
         path = folder / "source" / name / f"{name}.ipynb"
         path.parent.mkdir(parents=True)
