@@ -1,5 +1,7 @@
 """Checkpoints: checksummed, two kept, the one before used when the newest is damaged."""
 
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -72,6 +74,47 @@ def test_what_is_no_checkpoint_is_passed_over(tmp_path, capsys, what):
             np.save(file, np.zeros(3))
     assert np.array_equal(checkpoints.load_latest_checkpoint(tmp_path)["weights"], ARRAYS["weights"])
     assert "checkpoint-00000002.npz is damaged" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["checkpoint-backup.npz", "checkpoint-00000009 (copy).npz", "checkpoint-1.npz"])
+def test_files_of_other_names_are_not_taken_for_checkpoints(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    for step in (1, 2, 3):
+        checkpoints.save_checkpoint(tmp_path, step, ARRAYS)
+    assert [path.name[-5] for path in checkpoints.checkpoint_paths(tmp_path)] == ["2", "3"]
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_the_hundred_millionth_iteration_comes_after_those_before(tmp_path):
+    for step in (99_999_999, 100_000_000, 100_000_001):
+        checkpoints.save_checkpoint(tmp_path, step, {**ARRAYS, "step": np.array(step)})
+    assert checkpoints.load_latest_checkpoint(tmp_path)["step"] == 100_000_001
+
+
+def test_a_checkpoint_that_is_not_finite_is_passed_over(tmp_path, capsys):
+    checkpoints.save_checkpoint(tmp_path, 1, {"variable/0000": np.zeros(3)})
+    checkpoints.save_checkpoint(tmp_path, 2, {"variable/0000": np.array([0.0, np.nan])})
+    assert np.array_equal(checkpoints.load_latest_checkpoint(tmp_path)["variable/0000"], np.zeros(3))
+    assert "checkpoint-00000002.npz is damaged" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["compressed", "header"])
+def test_a_checkpoint_that_would_unpack_to_more_than_its_size_is_refused_unread(tmp_path, monkeypatch, kind):
+    checkpoints.save_checkpoint(tmp_path, 1, ARRAYS)
+    path = tmp_path / "checkpoint-00000002.npz"
+    if kind == "compressed":
+        np.savez_compressed(path, weights=np.zeros(10**7))
+    else:
+        with zipfile.ZipFile(path, "w") as archive, archive.open("weights.npy", "w") as member:
+            header = {"descr": "<f8", "fortran_order": False, "shape": (10**12,)}
+            np.lib.format.write_array_header_1_0(member, header)
+    read = []
+    original = np.lib.npyio.NpzFile.__getitem__
+    monkeypatch.setattr(
+        np.lib.npyio.NpzFile, "__getitem__", lambda self, name: read.append(self.zip.filename) or original(self, name)
+    )
+    assert checkpoints.load_latest_checkpoint(tmp_path)["step"] == 7
+    assert not any(name.endswith("2.npz") for name in map(str, read))
 
 
 def test_a_folder_without_checkpoint_is_named(tmp_path):
