@@ -1,6 +1,8 @@
 """What a run leaves on disk, and takes up again: settings, history, losses, samples, checkpoint, weights, summary."""
 
+import contextlib
 import datetime
+import errno
 import hashlib
 import io
 import json
@@ -9,17 +11,30 @@ import pathlib
 import platform
 import time
 
+import h5py
 import keras
 import numpy as np
 import tensorflow as tf
+from filelock import Timeout
 
 from sgan_helpers import checkpoints
-from sgan_helpers.checkpoints import write_atomically, write_csv
+from sgan_helpers.checkpoints import write_atomically, write_csv, written_or_removed
+from sgan_helpers.console import say
 from sgan_helpers.data import random_seed_pair
 from sgan_helpers.metrics import evaluate_logits
 from sgan_helpers.networks import predict_logits
 
 SAMPLE_COUNT = 100
+LOCK = "running.lock"  # there while somebody trains in the folder
+WEIGHTS = {name: f"{name}.weights.h5" for name in ("class_discriminator", "generator")}
+# What a run writes beside its checkpoints, the pictures of the command line included.
+FILES = ("summary.json", "history.csv", "losses.csv", "samples.npz", *WEIGHTS.values())
+FILES += ("accuracy.png", "losses.png", "digits.png", "digits.gif")
+IN_WORDS = {
+    "split_fingerprint": " (its labelled or unlabelled training images, or their labels, are others)",
+    "test_fingerprint": " (its test images, or their labels, are others)",
+    "recipe": " (its networks, or the package, are others)",
+}
 
 
 class RunFolder:
@@ -33,7 +48,7 @@ class RunFolder:
     def __init__(self, path, settings):
         self.path = None if path is None else pathlib.Path(path)
         self.settings = settings
-        self.step = 0
+        self.step = self.saved = 0  # the iterations that were done, and those that a checkpoint holds
         self.training_seconds = 0.0
         self.evaluation_seconds = 0.0
         self.history = []
@@ -41,8 +56,9 @@ class RunFolder:
         self.loss_names = ()
         self.samples = []
 
+    @contextlib.contextmanager
     def open(self, model, resume, iterations):
-        """Take up the run that is in the folder, or make the folder.
+        """Take up the run that is in the folder, or make the folder, and keep everybody else out of it.
 
         Args:
             model: the untrained `keras.Model`.
@@ -50,22 +66,59 @@ class RunFolder:
             iterations: int, the iterations in total.
 
         Raises:
-            FileExistsError: the folder holds a run already, and it is not to be resumed.
+            FileExistsError: the folder holds a run already, and it is not to be resumed; or somebody trains in it.
             FileNotFoundError: `resume` is True and there is no checkpoint.
+            OSError: the folder cannot hold the run.
             ValueError: it is another run, or has had more iterations.
         """
+        self.iterations = iterations
         if self.path is None:
+            yield
             return
-        held = checkpoints.checkpoint_paths(self.path)
-        if resume is True or (resume and held):
+        if resume is True and not checkpoints.checkpoint_paths(self.path):
+            raise FileNotFoundError(f"There is no checkpoint in {str(self.path)!r} to resume from.")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise checkpoints.cannot_write(self.path, error) from error
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(checkpoints.locked(self.path / LOCK, timeout=0))
+            except Timeout:
+                raise FileExistsError(
+                    f"Somebody trains in the 'output_dir' {str(self.path)!r} already. Wait for the end, or name "
+                    "another folder."
+                ) from None
+            stack.callback(_remove, self.path / LOCK)
+            self._take_up(model, resume, iterations)
+            self._check_space(model)
+            yield
+
+    def _take_up(self, model, resume, iterations):
+        if resume and checkpoints.checkpoint_paths(self.path):
             self.restore(model, iterations)
-            print(f"resumed after iteration {self.step:,}", flush=True)
-        elif held or (self.path / "summary.json").exists():
+            say(f"resumed after iteration {self.step:,}")
+            return
+        names = [path.name for path in checkpoints.checkpoint_paths(self.path)]
+        held = [name for name in (*FILES, *names) if (self.path / name).exists()]
+        if held and (not resume or "summary.json" in held):
             raise FileExistsError(
-                f"The 'output_dir' {str(self.path)!r} already holds a run. Continue it with resume=True (--resume), "
-                "or name another folder."
+                f"The 'output_dir' {str(self.path)!r} already holds a run, or a file of that name: {held[0]}. Continue "
+                "a run with resume=True (--resume), or name another folder."
             )
-        self.path.mkdir(parents=True, exist_ok=True)
+
+    def _check_space(self, model):
+        """Raise unless the folder can take what a run writes: the last two checkpoints, and the next one."""
+        state = checkpoints.model_state(model) if hasattr(model, "variables") else {}
+        needed = 3 * sum(array.nbytes for array in state.values()) + 2**20
+        probe = self.path / "space.tmp"
+        with written_or_removed(probe, self.path), open(probe, "wb") as file:
+            try:
+                getattr(os, "posix_fallocate", lambda *nothing: None)(file.fileno(), 0, needed)
+            except OSError as error:
+                if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # this file system does not reserve space
+                    raise
+        _remove(probe)
 
     def evaluated(self):
         """Return the iteration of the last evaluation, 0 before the first."""
@@ -114,6 +167,7 @@ class RunFolder:
             "evaluation_seconds": self.evaluation_seconds,
             "history": self.history,
             "loss_names": self.loss_names,
+            "iterations": self.iterations,
         }
         arrays = {
             "notes": np.array(json.dumps(notes)),
@@ -121,6 +175,7 @@ class RunFolder:
             "samples": np.array(self.samples, np.uint8),
         }
         checkpoints.save_checkpoint(self.path, self.step, {**arrays, **checkpoints.model_state(model)})
+        self.saved = self.step
         self.save_tables()
 
     def save_tables(self):
@@ -147,7 +202,7 @@ class RunFolder:
             if notes["settings"].get(name, value) != value:
                 raise ValueError(
                     f"The run in {str(self.path)!r} cannot be resumed: its {name} is {notes['settings'][name]!r}, "
-                    f"but this call's is {value!r}."
+                    f"but this call's is {value!r}{IN_WORDS.get(name, '')}."
                 )
         if notes["step"] > iterations:
             raise ValueError(
@@ -155,7 +210,7 @@ class RunFolder:
                 f"{str(self.path)!r} has had. Got {iterations} instead."
             )
         checkpoints.restore_model_state(model, arrays)
-        self.step = notes["step"]
+        self.step = self.saved = notes["step"]
         self.training_seconds = notes["training_seconds"]
         self.evaluation_seconds = notes["evaluation_seconds"]
         self.history = notes["history"]
@@ -167,9 +222,11 @@ class RunFolder:
         """Write the weights of classifier and generator, and last `summary.json`. Return the summary."""
         summary = self.summary(iterations)
         if self.path is not None:
-            for name in ("class_discriminator", "generator"):
-                if hasattr(model, name):
-                    _save_weights(getattr(model, name), self.path / f"{name}.weights.h5")
+            summary["weights"] = {
+                file: _save_weights(getattr(model, name), self.path / file)
+                for name, file in WEIGHTS.items()
+                if hasattr(model, name)
+            }
             write_atomically(self.path / "summary.json", (json.dumps(summary, indent=2) + "\n").encode())
         return summary
 
@@ -205,7 +262,7 @@ def hardware():
     name = platform.processor() or platform.machine()
     cpuinfo = pathlib.Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        lines = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        lines = [line for line in cpuinfo.read_text(errors="replace").splitlines() if line.startswith("model name")]
         name = lines[0].split(":", 1)[1].strip() if lines else name
     threads = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
     cores = min(usable_cores(), int(threads)) if threads.isdigit() and int(threads) else usable_cores()
@@ -217,11 +274,11 @@ def usable_cores():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
-def split_fingerprint(split):
-    """Return eight hexadecimal digits that change with any image or label of a split."""
+def fingerprint(*arrays):
+    """Return eight hexadecimal digits that change with any image or label, whatever the type of the labels."""
     digest = hashlib.sha256()
-    for array in (split.labeled_images, split.labeled_labels.astype(np.int64), split.unlabeled_images):
-        digest.update(np.ascontiguousarray(array))
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array.astype(np.int64) if array.dtype.kind in "iu" else array))
     return digest.hexdigest()[:8]
 
 
@@ -231,7 +288,58 @@ def labels_per_class(labels):
     return int(counts[0]) if (counts == counts[0]).all() else None
 
 
+def planned_iterations(folder):
+    """Return the iterations in total that the run in a folder was last asked for, or None where nothing says so."""
+    if not checkpoints.checkpoint_paths(folder):
+        return None
+    return json.loads(str(checkpoints.load_latest_checkpoint(folder)["notes"])).get("iterations")
+
+
+def load_weights(network, path, checksum=None):
+    """Load the weights that a run has left, and nothing that is larger than the network or not what was saved.
+
+    Args:
+        network: `keras.Model` of the same layers.
+        path: path of the file.
+        checksum: str, the SHA-256 of the file, or None where nobody has recorded it.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, or holds the weights of other layers.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {str(path)!r}.")
+    if checksum is not None and _sha256(path) != checksum:
+        raise ValueError(f"The file {str(path)!r} does not hold the weights of this classifier as they were saved.")
+    try:
+        declared = []
+        with h5py.File(path) as file:
+            file.visititems(lambda _, item: declared.append(item.nbytes) if isinstance(item, h5py.Dataset) else None)
+        if sum(declared) > sum(variable.numpy().nbytes for variable in network.variables):
+            raise ValueError(f"{sum(declared):,} bytes of weights")
+        network.load_weights(path)
+    except Exception as error:  # Damage raises whatever the layer that meets it raises.
+        raise ValueError(f"The file {str(path)!r} does not hold the weights of this classifier.") from error
+
+
 def _save_weights(network, path):
+    """Write the weights of a network, whole or not at all, and return the SHA-256 of the file."""
     temporary = path.with_name("unfinished-" + path.name)
-    network.save_weights(temporary)
-    os.replace(temporary, path)
+    with written_or_removed(temporary, path):
+        try:
+            network.save_weights(temporary)
+        except (RuntimeError, ValueError, KeyError) as error:  # what h5py makes of a full disk
+            raise OSError(str(error)) from error
+        checksum = _sha256(temporary)
+        os.replace(temporary, path)
+    return checksum
+
+
+def _sha256(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _remove(path):
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)

@@ -4,9 +4,7 @@ This file knows nothing of plotting: it stores the generated digits as arrays.
 """
 
 import pathlib
-import signal
 import sys
-import threading
 import time
 from dataclasses import dataclass
 
@@ -14,6 +12,7 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
+from sgan_helpers.checkpoints import first_not_finite
 from sgan_helpers.checks import (
     check_backend,
     check_every_class,
@@ -24,12 +23,13 @@ from sgan_helpers.checks import (
     check_resume,
     check_type,
 )
+from sgan_helpers.console import Unbreakable, deferred_stop, say
 from sgan_helpers.data import MAX_SEED, LabeledSplit, batch_stream
 from sgan_helpers.methods import METHODS
 from sgan_helpers.methods.build import build_model, check_model_arguments, recipe_hash
 from sgan_helpers.metrics import evaluate_logits
 from sgan_helpers.networks import keras_defaults
-from sgan_helpers.run_folder import RunFolder, labels_per_class, split_fingerprint
+from sgan_helpers.run_folder import RunFolder, fingerprint, labels_per_class
 
 STEPS_PER_EXECUTION = 50
 
@@ -80,7 +80,8 @@ def train(
     """Train a classifier on a split, test it as it learns, and keep everything in a run folder.
 
     The same arguments give the same bits on the same machine, whether or not the run was stopped and resumed.
-    Ctrl-C stops at the next multiple of 50 iterations, saves a checkpoint and raises KeyboardInterrupt.
+    Ctrl-C, SIGTERM and SIGHUP stop at the next multiple of 50 iterations, save a checkpoint and raise
+    KeyboardInterrupt.
     A progress bar is shown in a terminal; elsewhere one line is printed for each evaluation.
 
     Args:
@@ -107,10 +108,11 @@ def train(
 
     Raises:
         TypeError, ValueError: an argument has the wrong type, shape or range, or differs from the resumed run's.
-        FileExistsError: `output_dir` holds a run already, and it is not to be resumed.
+        FileExistsError: `output_dir` holds a run already, and it is not to be resumed; or somebody trains in it.
+        OSError: `output_dir` cannot hold what a run writes, or there is no more space for it.
         FileNotFoundError: `resume` is True and there is no checkpoint in `output_dir`.
         NotADirectoryError: `output_dir` is a file.
-        FloatingPointError: a loss became NaN or infinite; the last checkpoint is kept.
+        FloatingPointError: a loss or a variable became NaN or infinite; the last checkpoint is kept.
     """
     check_train_arguments(split, test_images, test_labels, iterations, evaluate_every, batch_size)
     num_classes = int(split.labeled_labels.max()) + 1
@@ -130,16 +132,24 @@ def train(
         "recipe": recipe_hash(method, model, batch_size),
         "data_source": data_source,
         "evaluate_every": evaluate_every,
-        "split_fingerprint": split_fingerprint(split),
+        "num_classes": num_classes,
+        "split_fingerprint": fingerprint(split.labeled_images, split.labeled_labels, split.unlabeled_images),
+        "test_fingerprint": fingerprint(test_images, test_labels),
     }
     run = RunFolder(output_dir, settings)
-    run.open(model, resume, iterations)
-    if METHODS[method].has_network:
-        interrupted = _fit(model, split, run, test_images, test_labels, iterations, evaluate_every, batch_size)
-    else:
-        interrupted = _classify(model, split, run, test_images, test_labels, iterations)
-    summary = run.finish(model, iterations)
-    if interrupted and run.path is not None:  # in the last steps: whoever called may have more to do
+    try:
+        with run.open(model, resume, iterations):
+            if METHODS[method].has_network:
+                stopped = _fit(model, split, run, test_images, test_labels, iterations, evaluate_every, batch_size)
+            else:
+                stopped = _classify(model, split, run, test_images, test_labels, iterations)
+            summary = run.finish(model, iterations)
+    except KeyboardInterrupt as stop:
+        if stop.args or run.path is None:
+            raise
+        kept = f"goes on after iteration {run.saved:,}" if run.saved else "holds no checkpoint yet"
+        raise KeyboardInterrupt(f"Stopped at once. The run in {str(run.path)!r} {kept}.") from None
+    if stopped and run.path is not None:  # in the last steps: whoever called may have more to do
         raise KeyboardInterrupt(f"Stopped at the last iteration; the run in {str(run.path)!r} is finished.")
     return TrainingRun(
         class_discriminator=getattr(model, "class_discriminator", None),
@@ -155,10 +165,18 @@ def train(
 def _fit(model, split, run, test_images, test_labels, iterations, evaluate_every, batch_size):
     """Train a model to the end, test and save it along the way. Return whether Ctrl-C was pressed in the last steps."""
     model.compile(optimizer=None, steps_per_execution=STEPS_PER_EXECUTION, jit_compile=False)
-    in_terminal = sys.stderr.isatty()
+    in_terminal = Unbreakable(sys.stderr).isatty()
     with (
-        _deferred_interrupt() as interrupt,
-        tqdm(total=iterations, initial=run.step, unit="it", disable=not in_terminal, smoothing=0.05) as bar,
+        deferred_stop() as interrupt,
+        tqdm(
+            total=iterations,
+            initial=run.step,
+            unit="it",
+            disable=not in_terminal,
+            smoothing=0.05,
+            file=Unbreakable(sys.stderr),
+            desc="compiling",
+        ) as bar,
     ):
         watcher = _Watcher(run, interrupt, bar)
         while run.evaluated() < iterations:
@@ -170,7 +188,7 @@ def _fit(model, split, run, test_images, test_labels, iterations, evaluate_every
                 run.training_seconds += time.perf_counter() - started
             if run.step == stop:
                 line = run.evaluate(model, test_images, test_labels)
-                tqdm.write(line) if in_terminal else print(line, flush=True)
+                tqdm.write(line, file=Unbreakable(sys.stdout)) if in_terminal else say(line)
             run.save(model)
             if interrupt.is_set() and run.step < iterations:
                 kept = "" if run.path is None else f" and saved a checkpoint in {str(run.path)!r}"
@@ -183,7 +201,7 @@ def _classify(model, split, run, test_images, test_labels, iterations):
     started = time.perf_counter()
     logits = model.classify(split, test_images, iterations)
     run.step, run.training_seconds = iterations, time.perf_counter() - started
-    print(run.record(evaluate_logits(logits, test_labels)), flush=True)
+    say(run.record(evaluate_logits(logits, test_labels)))
     run.save_tables()
     return False
 
@@ -243,37 +261,23 @@ class _Watcher(keras.callbacks.Callback):
         self.run.loss_rows.append([self.run.step] + [float(tracker.result()) for tracker in trackers])
         for tracker in trackers:
             tracker.reset_state()
+        self.bar.set_description(refresh=False)
         self.bar.update(steps)
         if self.interrupt.is_set():
             self.model.stop_training = True
 
     def _raise_if_not_finite(self, trackers, steps):
+        """Look at every loss and at all that the next step depends on: nothing else is ever saved."""
         finite = [int(tracker.finite_steps.numpy()) for tracker in trackers]
-        if min(finite) == steps:
-            return
-        first = finite.index(min(finite))  # of several, the one computed first in an iteration
+        if min(finite) < steps:
+            first = finite.index(min(finite))  # of several, the one computed first in an iteration
+            what, iteration = f"loss {self.model.loss_names[first]!r}", self.run.step + finite[first] + 1
+        else:
+            variable = first_not_finite(self.model)
+            if variable is None:
+                return
+            what, iteration = f"variable {variable!r}", self.run.step + steps
         raise FloatingPointError(
-            f"The loss {self.model.loss_names[first]!r} became NaN or infinite by iteration "
-            f"{self.run.step + finite[first] + 1:,}. Training stopped; the last checkpoint, if any, is kept. "
-            "A smaller learning_rate is the usual cure."
+            f"The {what} became NaN or infinite by iteration {iteration:,}: the updates are too large. Training "
+            "stopped; the last checkpoint, if any, is kept. A smaller learning_rate is the usual cure."
         )
-
-
-class _deferred_interrupt:
-    """Turn the first Ctrl-C into an event that training looks at between executions; the second acts at once."""
-
-    def __enter__(self):
-        self.event = threading.Event()
-        self.previous = None
-        if threading.current_thread() is threading.main_thread():
-            self.previous = signal.signal(signal.SIGINT, self._handle)
-        return self.event
-
-    def _handle(self, number, frame):
-        self.event.set()
-        signal.signal(signal.SIGINT, self.previous)
-        print("\nStopping at the next multiple of 50 iterations …", flush=True)
-
-    def __exit__(self, *exception):
-        if self.previous is not None:
-            signal.signal(signal.SIGINT, self.previous)

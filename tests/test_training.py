@@ -1,16 +1,22 @@
 """Training: exact repeats and resumes, Ctrl-C, non-finite losses, the run folder, and data that is not MNIST."""
 
 import _thread
+import contextlib
 import dataclasses
+import errno
+import fcntl
 import hashlib
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
+import threading
 from types import SimpleNamespace
 
 import filelock
+import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -36,8 +42,9 @@ def run_bars(bars, bar_split):
     images, labels = bars
 
     def run(method="sgan", split=bar_split, **arguments):
-        arguments = {"iterations": 8, "evaluate_every": 4, "batch_size": 6, "seed": 0, **arguments}
-        return training.train(method, split, test_images=images[240:], test_labels=labels[240:], **arguments)
+        tests = {"test_images": images[240:], "test_labels": labels[240:]}
+        arguments = {"iterations": 8, "evaluate_every": 4, "batch_size": 6, "seed": 0, **tests, **arguments}
+        return training.train(method, split, **arguments)
 
     return run
 
@@ -230,6 +237,148 @@ def test_ctrl_c_loses_nothing(run_bars, trained_once, tmp_path, monkeypatch, met
     assert state(tmp_path) == state(trained_once(method))
 
 
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_no_signal_and_no_closing_pipe_loses_what_was_trained(run_bars, whole_baseline, tmp_path, monkeypatch, name):
+    """The signal comes with the second execution; by then nobody reads what is printed."""
+    original = training._Watcher.on_train_batch_end
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    def signalled(self, batch, logs=None):
+        if self.run.step == 2:
+            signal.raise_signal(getattr(signal, name))
+        original(self, batch, logs)
+
+    with monkeypatch.context() as patch, contextlib.suppress(BrokenPipeError), open(writing, "w") as nobody:
+        patch.setattr(training._Watcher, "on_train_batch_end", signalled)
+        patch.setattr("sys.stdout", nobody)
+        with pytest.raises(KeyboardInterrupt, match="after iteration 4 and saved"):
+            run_bars("supervised", output_dir=tmp_path, iterations=12)
+    run_bars("supervised", output_dir=tmp_path, iterations=12, resume=True)
+    assert state(tmp_path) == state(whole_baseline)
+
+
+def test_a_second_ctrl_c_says_what_is_left(run_bars, tmp_path, monkeypatch):
+    def pressed(self, batch, logs=None):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(training._Watcher, "on_train_batch_end", pressed)
+    with pytest.raises(KeyboardInterrupt, match="Stopped at once. The run in .* holds no checkpoint yet"):
+        run_bars("supervised", output_dir=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_whoever_comes_second_is_told_also_where_the_file_system_knows_no_locks(run_bars, tmp_path, monkeypatch):
+    flock = fcntl.flock
+
+    def refused(descriptor, operation):
+        if os.readlink(f"/proc/self/fd/{descriptor}").startswith(str(tmp_path)):
+            raise OSError(errno.ENOLCK, "No locks available")
+        return flock(descriptor, operation)
+
+    for name in ("with", "without"):
+        folder = tmp_path / name
+        folder.mkdir()
+        if name == "without":
+            monkeypatch.setattr(fcntl, "flock", refused)
+        held, free = threading.Event(), threading.Event()
+
+        def hold(folder=folder, held=held, free=free):
+            with checkpoints.locked(folder / run_folder.LOCK):
+                held.set()
+                free.wait(60)
+
+        other = threading.Thread(target=hold)
+        other.start()
+        assert held.wait(60)
+        try:
+            for resume in (False, "auto"):
+                with pytest.raises(FileExistsError, match="Somebody trains in the 'output_dir'.*already"):
+                    run_bars("label-spreading", output_dir=folder, resume=resume)
+        finally:
+            free.set()
+            other.join()
+        assert {path.name for path in folder.iterdir()} <= {run_folder.LOCK}
+        run_bars("label-spreading", output_dir=folder)
+        assert not (folder / run_folder.LOCK).exists() and (folder / "summary.json").exists()
+
+
+@pytest.mark.parametrize("name", ["history.csv", "digits.png", "generator.weights.h5"])
+def test_no_file_of_somebody_else_is_overwritten(run_bars, tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(FileExistsError, match=f"already holds a run, or a file of that name: {name}"):
+        run_bars(output_dir=tmp_path)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize("where", ["full", "read-only"])
+def test_a_folder_that_cannot_take_the_run_is_named_before_the_first_step(run_bars, tmp_path, monkeypatch, where):
+    def no_space(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", no_space)
+    monkeypatch.setattr(training, "batch_stream", lambda *_, **__: pytest.fail("a step was to be made"))
+    folder = "/proc/run" if where == "read-only" else tmp_path
+    remedy = "Make its folder writable" if where == "read-only" else "No space left on device. Free some space"
+    with pytest.raises(OSError, match=f"'{folder}' cannot be written.*{remedy}"):
+        run_bars(output_dir=folder)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_in_the_end_leaves_no_half_file(tmp_path):
+    network = build_model("sgan", 3, seed=0).generator
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+        with pytest.raises(OSError, match="generator.weights.h5' cannot be written"):
+            run_folder._save_weights(network, tmp_path / "generator.weights.h5")
+        with pytest.raises(OSError, match="checkpoint-00000001.npz' cannot be written.*Free some space"):
+            checkpoints.save_checkpoint(tmp_path, 1, checkpoints.model_state(network_like(network)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
+
+
+def network_like(network):
+    """What `model_state` asks of a model, without an optimiser."""
+    return SimpleNamespace(variables=network.variables, optimizers=[])
+
+
+def test_weights_are_loaded_as_they_were_saved_or_not_at_all(tmp_path):
+    network = build_discriminators(3)[0]
+    path = tmp_path / "class_discriminator.weights.h5"
+    checksum = run_folder._save_weights(network, path)
+    run_folder.load_weights(network, path, checksum)
+    content = path.read_bytes()
+    for place in np.linspace(0, len(content) - 1, 40).astype(int):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        with pytest.raises(ValueError, match="does not hold the weights of this classifier as they were saved"):
+            run_folder.load_weights(network, path, checksum)
+
+
+def test_weights_that_claim_to_be_huge_are_refused_before_they_are_read(tmp_path, monkeypatch):
+    network = build_discriminators(3)[0]
+    path = tmp_path / "bomb.weights.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("layers/dense/vars/0", (10**9,), np.float32, chunks=(10**6,), compression="gzip")
+    assert path.stat().st_size < 10_000
+    monkeypatch.setattr(network, "load_weights", lambda path: pytest.fail("they were to be read"))
+    with pytest.raises(ValueError, match="does not hold the weights of this classifier"):
+        run_folder.load_weights(network, path)
+
+
+def test_a_variable_that_is_not_finite_stops_the_run_before_it_is_saved():
+    model = build_model("pseudo-labels", 3, seed=0)
+    for tracker in model.loss_trackers:
+        tracker.update_state(1.0)
+    model.class_bias.assign([0.0, float("nan"), 0.0])
+    watcher = training._Watcher(SimpleNamespace(step=4), interrupt=None, bar=None)
+    watcher.set_model(model)
+    with pytest.raises(FloatingPointError, match="class_bias' became NaN or infinite by iteration 5.*learning_rate"):
+        watcher.on_train_batch_end(0)
+
+
 def test_a_run_may_end_where_ctrl_c_stopped_it(run_bars, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         original = training._Watcher.on_train_batch_end
@@ -318,6 +467,13 @@ def test_another_split_is_not_resumed(run_bars, begun, bars):
         run_bars(split=other, output_dir=begun, resume=True)
     with pytest.raises(ValueError, match="its split_seed is None, but this call's is 1"):
         run_bars(split=other, output_dir=begun, resume=True, split_seed=1)
+
+
+def test_a_run_is_not_resumed_with_other_test_images(run_bars, begun, bars):
+    images, labels = bars
+    for change in ({"test_images": images[180:240]}, {"test_labels": labels[[*range(241, 300), 240]]}):
+        with pytest.raises(ValueError, match="its test_fingerprint.*its test images, or their labels, are others"):
+            run_bars(output_dir=begun, resume=True, **change)
 
 
 def test_a_run_is_not_overwritten(run_bars, begun, tmp_path):
