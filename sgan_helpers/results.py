@@ -1,14 +1,14 @@
 """The recorded runs: one table of them and one of the tests along the way; read, append, compare."""
 
 import csv
+import math
 import pathlib
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock
 from scipy import stats
 
-from sgan_helpers.checkpoints import write_csv
+from sgan_helpers.checkpoints import locked, write_csv
 from sgan_helpers.checks import check_choice, check_number, check_path, check_type
 
 COLUMNS = (
@@ -32,6 +32,9 @@ COLUMNS = (
 )
 RUN_KEY = ("method", "recipe", "labels", "split_seed", "init_seed", "iterations", "data_source")
 HISTORY_COLUMNS = (*RUN_KEY, "iteration", "test_accuracy", "nll", "ece")
+# What a cell is: an int of at least this, a number from 0 to that, or else text.
+LOWEST = {"labels": 1, "split_seed": 0, "init_seed": 0, "iterations": 1, "iteration": 1}
+HIGHEST = {"test_accuracy": 1, "ece": 1, "nll": math.inf, "seconds": math.inf, "ms_per_iteration": math.inf}
 
 
 def results_path(name="runs.csv"):
@@ -63,9 +66,9 @@ def load_results(path=None):
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file lacks a column.
+        ValueError: the file lacks a column, or a cell is not what its column holds; row and column are named.
     """
-    return _load_table(results_path() if path is None else path, COLUMNS)
+    return _load_table("load_results", results_path() if path is None else path, COLUMNS)
 
 
 def load_history(path=None):
@@ -79,9 +82,9 @@ def load_history(path=None):
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file lacks a column.
+        ValueError: the file lacks a column, or a cell is not what its column holds; row and column are named.
     """
-    return _load_table(results_path("runs-history.csv") if path is None else path, HISTORY_COLUMNS)
+    return _load_table("load_history", results_path("runs-history.csv") if path is None else path, HISTORY_COLUMNS)
 
 
 def paired_difference(results, method, baseline, confidence=0.95):
@@ -159,22 +162,26 @@ def append_result(summary, path, history=()):
         history: sequence of dicts, the run's evaluations; they go into `history_path(path)`, before the row.
 
     Raises:
-        ValueError: `summary` or `history` lacks an entry, or the seed of the split, or a file has other columns.
+        ValueError: `summary` or `history` lacks an entry, or the seed of the split, or has one that its column cannot
+            hold; or a file has other columns.
     """
+    check_path("append_result", "path", path)
     try:
         row = {**summary, **summary["versions"], "init_seed": summary["seed"]}
         if row["split_seed"] is None:
             raise ValueError("A result needs the seed of its split: call train with split_seed. Got None instead.")
-        new = {column: str(row[column]) for column in COLUMNS}
+        new = {column: row[column] for column in COLUMNS}
         key = {column: new[column] for column in RUN_KEY}
-        tests = [{**key, **{column: str(test[column]) for column in HISTORY_COLUMNS[len(key) :]}} for test in history]
+        tests = [{**key, **{column: test[column] for column in HISTORY_COLUMNS[len(key) :]}} for test in history]
     except (KeyError, TypeError) as error:
         raise ValueError(
             "The 'summary' parameter of append_result must be the contents of a run's summary.json. "
             f"Got one without {error} instead."
         ) from error
+    where = "The 'summary' parameter of append_result"
+    new, *tests = (typed_row(row, where) for row in (new, *tests))
     pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock"):  # another sweep may write to the same table
+    with locked(f"{path}.lock"):  # another sweep may write to the same table
         read_rows(path, COLUMNS)
         if tests:
             _replace_rows(history_path(path), HISTORY_COLUMNS, tests)
@@ -210,6 +217,12 @@ def check_paired_arguments(results, method, baseline, confidence):
                 f"The 'results' parameter of paired_difference must have one {column} only. "
                 f"Got {', '.join(map(str, sorted(compared[column].unique())))}: choose one first."
             )
+    accuracies = compared["test_accuracy"]
+    if accuracies.dtype.kind not in "iuf" or not accuracies.between(0, 1).all():  # NaN is not between
+        raise ValueError(
+            "The 'results' parameter of paired_difference must have fractions from 0 to 1 as test_accuracy. "
+            f"Got {[value for value in accuracies if not _is_fraction(value)][0]!r} instead."
+        )
     if results.duplicated(["method", "labels", "split_seed", "init_seed"]).any():
         raise ValueError(
             "The 'results' parameter of paired_difference must have one run for each method, number of labels and pair "
@@ -235,28 +248,90 @@ def check_holm_arguments(differences, confidence):
     check_number("holm_intervals", "confidence", confidence, 0, 1)
 
 
-def _load_table(path, columns):
-    table = pd.read_csv(path, dtype={"recipe": str})
-    missing = [column for column in columns if column not in table]
-    if missing:
-        raise ValueError(f"The file {str(path)!r} is no table of runs: it lacks the column {missing[0]!r}.")
-    return table
-
-
 def read_rows(path, columns):
-    """Return the rows of a CSV as dicts of strings, none if there is no file; raise if it has other columns."""
+    """Return the rows of a CSV as dicts, each cell in the type of its column; none if there is no file.
+
+    What spreadsheets make of a table is read as what it was: a mark at its beginning, columns in another order, empty
+    lines at its end, 10.0 for 10.
+
+    Raises:
+        ValueError: the file has other columns, or a row with another number of cells, a cell that its column cannot
+            hold, or a run that stands above it already; the row is counted as a spreadsheet does, the header first.
+    """
     path = pathlib.Path(path)
     if not path.exists():
         return []
-    with open(path, newline="") as file:
-        reader = csv.DictReader(file)
-        found, rows = reader.fieldnames, list(reader)
-    if found and tuple(found) != columns:
-        raise ValueError(
-            f"The file {str(path)!r} is no table of runs: its columns must be {', '.join(columns)}. "
-            f"Got {', '.join(found)} instead."
-        )
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            header = next(reader, [])
+            lines = [(reader.line_num, line) for line in reader if line]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"The file {str(path)!r} is no table of runs: it is no CSV in UTF-8 ({error}).") from error
+    faults = [f"lacks the column {name!r}" for name in columns if name not in header]
+    faults += [f"has the column {name!r} too" for name in header if name not in columns]
+    faults += [f"has the column {name!r} twice" for name in columns if header.count(name) > 1]
+    if faults and (header or lines):
+        raise ValueError(f"The file {str(path)!r} is no table of runs: it {faults[0]}.")
+    rows, seen = [], {}
+    for number, line in lines:
+        where = f"Row {number} of the file {str(path)!r}"
+        if len(line) != len(header):
+            raise ValueError(f"{where} must have {len(header)} cells. Got {len(line)} instead.")
+        cells = dict(zip(header, line, strict=True))
+        rows.append(typed_row({name: cells[name] for name in columns}, where))
+        key = tuple(rows[-1][name] for name in (*RUN_KEY, "iteration") if name in columns)
+        if key in seen:
+            raise ValueError(f"{where} must be another run than row {seen[key]}. Got the same, {key}, instead.")
+        seen[key] = number
     return rows
+
+
+def typed_row(row, where):
+    """Return a row, a dict from columns to strings or numbers, each in the type of its column.
+
+    Raises:
+        ValueError: a value is not what its column holds.
+    """
+    return {name: _typed(name, value, where) for name, value in row.items()}
+
+
+def _typed(name, value, where):
+    if name in LOWEST:
+        low, allowed = LOWEST[name], f"an int of at least {LOWEST[name]}"
+        number = _as_float(value)
+        if number.is_integer() and number >= low:  # 10.0 is 10
+            return int(number)
+    elif name in HIGHEST:
+        allowed = (
+            "a finite number of at least 0" if HIGHEST[name] == math.inf else f"a number from 0 to {HIGHEST[name]}"
+        )
+        number = _as_float(value)
+        if 0 <= number <= HIGHEST[name] and math.isfinite(number):
+            return number
+    else:
+        allowed = "text"
+        if str(value).strip():
+            return str(value)
+    raise ValueError(f"{where} must have {allowed} as {name!r}. Got {value!r} instead.")
+
+
+def _as_float(value):
+    try:
+        return math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
+def _is_fraction(value):
+    return 0 <= _as_float(value) <= 1
+
+
+def _load_table(function, path, columns):
+    check_path(function, "path", path)
+    if not pathlib.Path(path).is_file():
+        raise FileNotFoundError(f"There is no file {str(path)!r}.")
+    return pd.DataFrame(read_rows(path, columns), columns=columns)
 
 
 def _replace_rows(path, columns, new):

@@ -3,6 +3,7 @@
 What needs TensorFlow is imported where it is used: a Dask scheduler should not wait for it.
 """
 
+import _thread
 import concurrent.futures
 import contextlib
 import csv
@@ -20,10 +21,11 @@ import time
 from dataclasses import asdict, dataclass
 
 import pandas as pd
-from filelock import FileLock
 from tqdm import tqdm
 
+from sgan_helpers.checkpoints import locked
 from sgan_helpers.checks import check_choice, check_int, check_path, check_type
+from sgan_helpers.console import Unbreakable, say
 from sgan_helpers.methods import METHODS
 from sgan_helpers.results import (
     COLUMNS,
@@ -35,6 +37,8 @@ from sgan_helpers.results import (
     read_rows,
 )
 
+EVALUATE_EVERY = 1000  # iterations between two tests of a run
+GRACE_SECONDS = 10  # how long a run may take to save its checkpoint when nobody waits for it any more
 CONNECT_SECONDS = 10  # how long a Dask scheduler has to answer
 _LIVE = set()  # the processes of runs that are going on
 # Two runs of one thread each are almost twice the work of one run of two threads; and a row must not depend on cores.
@@ -69,10 +73,9 @@ class Experiment:
 
     @property
     def key(self):
-        """What `RUN_KEY` is in its row, as strings."""
+        """What `RUN_KEY` is in its row."""
         labels = 10 * self.labels_per_class
-        key = (self.method, self.recipe, labels, self.seed, self.seed, self.iterations, self.data_source)
-        return tuple(map(str, key))
+        return (self.method, self.recipe, labels, self.seed, self.seed, self.iterations, self.data_source)
 
     def __str__(self):
         return f"{self.method}, {10 * self.labels_per_class:,} labels, seed {self.seed}"
@@ -134,7 +137,8 @@ def sweep(
     ]
     recorded = {tuple(row[column] for column in RUN_KEY) for row in read_rows(path, COLUMNS)}
     missing = [experiment for experiment in experiments if experiment.key not in recorded]
-    print(f"{len(experiments)} runs, {len(experiments) - len(missing)} of them recorded already in {path}", flush=True)
+    say(f"{len(experiments)} runs, {len(experiments) - len(missing)} of them recorded already in {path}")
+    source = mnist.source if source == "auto" else source  # what this process has found, the runs want as well
     if scheduler is None or not missing:
         runs = _run_here(missing, runs_dir, source, processes or usable_cores())
     else:
@@ -143,15 +147,15 @@ def sweep(
         _record(runs, len(missing), path)
     results = load_results(path)
     asked_for = {experiment.key for experiment in experiments}
-    return results[[tuple(map(str, key)) in asked_for for key in results[list(RUN_KEY)].itertuples(index=False)]]
+    return results[[key in asked_for for key in results[list(RUN_KEY)].itertuples(index=False, name=None)]]
 
 
 def _record(runs, count, path):
     """Append each of `count` runs to the CSV as it finishes; raise at the end if any of them failed."""
     failures = []
     started = time.monotonic()
-    in_terminal = sys.stderr.isatty()
-    with tqdm(total=count, unit="run", disable=not in_terminal) as bar:
+    in_terminal = Unbreakable(sys.stderr).isatty()
+    with tqdm(total=count, unit="run", disable=not in_terminal, file=Unbreakable(sys.stderr)) as bar:
         for number, (experiment, summary, history, error) in enumerate(runs, start=1):
             if error is None:
                 append_result(summary, path, history)
@@ -163,7 +167,7 @@ def _record(runs, count, path):
             left = f"about {left / 60:.0f} min left" if left > 90 else f"about {left:.0f} s left"
             line = f"{number} of {count}  {experiment}: {outcome}  ({left})"
             bar.update()
-            tqdm.write(line) if in_terminal else print(line, flush=True)
+            tqdm.write(line, file=Unbreakable(sys.stdout)) if in_terminal else say(line)
     if failures:
         raise RuntimeError("These runs failed; the others are recorded. " + "; ".join(failures))
 
@@ -184,13 +188,14 @@ def run_experiment(experiment, runs_dir, source):
     """
     from sgan_helpers.data import split_labeled
     from sgan_helpers.methods.build import recipe_of
+    from sgan_helpers.run_folder import LOCK
     from sgan_helpers.training import train
 
     folder = pathlib.Path(runs_dir) / experiment.name
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "running.lock"):  # whoever comes second waits, and finds the run finished
+    with locked(folder / LOCK):  # whoever comes second waits, and finds the run finished; `train` takes it again
         if (folder / "summary.json").exists():
-            return _read_run(folder)
+            return _read_run(experiment, folder)
         mnist = _load_once(source)
         found = {"recipe": recipe_of(experiment.method), "data_source": mnist.source}
         for name, value in found.items():
@@ -208,17 +213,40 @@ def run_experiment(experiment, runs_dir, source):
             iterations=experiment.iterations,
             seed=experiment.seed,
             split_seed=experiment.seed,
+            evaluate_every=EVALUATE_EVERY,
             output_dir=folder,
             resume="auto",
             data_source=mnist.source,
         )
-        return _read_run(folder)
+        return _read_run(experiment, folder)
 
 
-def _read_run(folder):
-    with open(folder / "history.csv", newline="") as file:
-        history = list(csv.DictReader(file))
-    return json.loads((folder / "summary.json").read_text()), history
+def _read_run(experiment, folder):
+    """Return summary and history of a finished run; raise unless they are of this experiment, and whole."""
+    try:
+        summary = json.loads((folder / "summary.json").read_text())
+        with open(folder / "history.csv", newline="", encoding="utf-8") as file:
+            history = list(csv.DictReader(file))
+        found = tuple(summary["seed" if name == "init_seed" else name] for name in RUN_KEY)
+        iterations = [int(row["iteration"]) for row in history]
+        last = float(history[-1]["test_accuracy"])
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise ValueError(
+            f"The run in {str(folder)!r} cannot be read ({error!r}). Remove the folder to repeat it."
+        ) from error
+    for name, value, wanted in zip(RUN_KEY, found, experiment.key, strict=True):
+        if value != wanted:
+            raise ValueError(
+                f"The folder {str(folder)!r} must hold a run whose {name} is {wanted!r}. Got {value!r} instead."
+            )
+    trained = any(name.endswith("_loss") for name in history[0])  # or the method has no network, and one test
+    every = range(EVALUATE_EVERY, experiment.iterations, EVALUATE_EVERY) if trained else ()
+    if iterations != [*every, experiment.iterations] or last != summary["test_accuracy"]:
+        raise ValueError(
+            f"The file {str(folder / 'history.csv')!r} must have the tests of {experiment.iterations:,} iterations, "
+            f"the last one that of the summary. Got those after {', '.join(map(str, iterations))} instead."
+        )
+    return summary, history
 
 
 def run_in_own_process(experiment, runs_dir, source):
@@ -234,7 +262,7 @@ def run_in_own_process(experiment, runs_dir, source):
     """
     folder = pathlib.Path(runs_dir) / experiment.name
     if (folder / "summary.json").exists():
-        return _read_run(folder)
+        return _read_run(experiment, folder)
     job = {"experiment": asdict(experiment), "runs_dir": str(runs_dir), "source": str(source)}
     command = [sys.executable, "-c", "import sgan_helpers.sweep as module; module._run_job_from_stdin()"]
     environment = {**os.environ, **ONE_THREAD}
@@ -256,14 +284,14 @@ def run_in_own_process(experiment, runs_dir, source):
             process.stdin.flush()  # and left open: its end tells the process that this one is gone
         for line in process.stdout:
             if line.startswith("iteration"):
-                tqdm.write(f"{experiment}: {line.rstrip()}")
+                tqdm.write(f"{experiment}: {line.rstrip()}", file=Unbreakable(sys.stdout))
         status = process.wait()
         _LIVE.discard(process)
         errors.seek(0)
         printed = errors.read().strip().splitlines()
         if status:
             raise RuntimeError(printed[-1] if printed else f"the process ended with status {status}")
-    return _read_run(folder)
+    return _read_run(experiment, folder)
 
 
 def _run_job_from_stdin():
@@ -274,11 +302,21 @@ def _run_job_from_stdin():
 
 def _exit_with_parent():
     sys.stdin.read()  # returns when the other end is closed
+    _thread.interrupt_main()  # as Ctrl-C does: the run saves its checkpoint and ends
+    time.sleep(GRACE_SECONDS)
     os._exit(1)
 
 
-@functools.lru_cache(maxsize=1)
 def _load_once(source):
+    """Load MNIST, once in a process; but a sample that only stood in for the database is not kept."""
+    mnist = _cached_mnist(source)
+    if mnist.source != source and mnist.source == "sample":
+        _cached_mnist.cache_clear()
+    return mnist
+
+
+@functools.lru_cache(maxsize=1)
+def _cached_mnist(source):
     from sgan_helpers.mnist import load_mnist
 
     return load_mnist(source)
@@ -362,8 +400,22 @@ def check_sweep_arguments(methods, labels_per_class, seeds, iterations, path, ru
         check_type("sweep", "scheduler", scheduler, str)
     _check_writable("path", path, pathlib.Path(path).parent if path else path)
     _check_writable("runs_dir", runs_dir, runs_dir)
+    _check_apart(path, runs_dir)
     read_rows(path, COLUMNS)
     read_rows(history_path(path), HISTORY_COLUMNS)
+
+
+def _check_apart(path, runs_dir):
+    """Raise unless the table is a .csv, whose picture, history and lock have names of their own, and no run folder."""
+    path = pathlib.Path(path)
+    if path.suffix.lower() != ".csv":
+        raise ValueError(f"The 'path' parameter of sweep must end in .csv. Got {str(path)!r} instead.")
+    derived = (path, history_path(path), path.with_suffix(".png"), pathlib.Path(f"{path}.lock"))
+    if pathlib.Path(runs_dir).resolve() in [each.resolve() for each in derived]:
+        raise ValueError(
+            f"The 'runs_dir' parameter of sweep must be another place than the table's {str(path)!r}, its history, "
+            f"picture and lock. Got {str(runs_dir)!r} instead."
+        )
 
 
 def _check_writable(name, value, folder):

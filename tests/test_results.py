@@ -1,5 +1,12 @@
 """The recorded results: one row a run, never two."""
 
+import csv
+import errno
+import fcntl
+import os
+import pathlib
+import tempfile
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -77,6 +84,99 @@ def test_what_is_no_table_of_runs_is_named_and_left_alone(tmp_path):
     assert path.read_text() == "a,b\n1,2\n"
     with pytest.raises(FileNotFoundError, match="nowhere.csv"):
         load_results(tmp_path / "nowhere.csv")
+
+
+def table_of(*summaries):
+    """Return the text of a table with a row for each summary."""
+    with tempfile.TemporaryDirectory() as folder:
+        for summary in summaries:
+            append_result(summary, f"{folder}/runs.csv")
+        return pathlib.Path(folder, "runs.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: "\ufeff" + text,
+        lambda text: text.replace(",1000,3,3,10,", ",1000.0,3.0,3.0,10.0,"),
+        lambda text: text.replace("\n", "\r\n") + "\r\n\r\n",
+        lambda text: "\n".join(",".join(reversed(next(csv.reader([line])))) for line in text.splitlines()),
+    ],
+    ids=["byte-order mark", "10.0 for 10", "line ends", "columns in another order"],
+)
+def test_what_a_spreadsheet_makes_of_a_table_is_read_as_what_it_was(tmp_path, change):
+    path = tmp_path / "runs.csv"
+    summary = {**SUMMARY, "hardware": "a machine"}
+    path.write_text(change(table_of(summary)), encoding="utf-8")
+    assert load_results(path).to_dict("records") == [
+        {**{name: summary.get(name) for name in COLUMNS}, **{k: summary["versions"][k] for k in COLUMNS[-4:-1]}}
+        | {"init_seed": 3}
+    ]
+    append_result({**summary, "test_accuracy": 0.75}, path)
+    assert load_results(path)["test_accuracy"].tolist() == [0.75]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (",1000,", ",,", "Row 3 of the file '.*runs.csv' must have an int of at least 1 as 'labels'. Got ''"),
+        (",1000,", ",1000.5,", "Row 3 .* an int of at least 1 as 'labels'. Got '1000.5'"),
+        (",0.5,", ",50,", "Row 3 .* a number from 0 to 1 as 'test_accuracy'. Got '50'"),
+        (",0.5,", ",nan,", "Row 3 .* a number from 0 to 1 as 'test_accuracy'. Got 'nan'"),
+        (",1.0,", ",inf,", "Row 3 .* a finite number of at least 0 as 'nll'. Got 'inf'"),
+        ("sgan,", ",", "Row 3 .* text as 'method'. Got ''"),
+        (",2026-11-23", "", "Row 3 .* must have 17 cells. Got 16"),
+        (",2026-11-23", ",2026-11-23,", "Row 3 .* must have 17 cells. Got 18"),
+        (",4,4,", ",3,3,", "Row 3 .* must be another run than row 2. Got the same"),
+    ],
+)
+def test_what_is_wrong_in_a_table_is_named_by_row_and_column(tmp_path, old, new, message):
+    path = tmp_path / "runs.csv"
+    header, first, second = table_of(SUMMARY, {**SUMMARY, "seed": 4, "split_seed": 4}).splitlines()
+    assert old in second
+    text = "\n".join([header, first, second.replace(old, new)])
+    path.write_text(text)
+    for use in (load_results, lambda path: append_result(SUMMARY, path)):
+        with pytest.raises(ValueError, match=message):
+            use(path)
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"method,\xff\n", "is no table of runs: it is no CSV in UTF-8"),
+        (b"method;recipe\n", "lacks the column 'method'"),
+        ((",".join(COLUMNS) + ",note\n").encode(), "has the column 'note' too"),
+        ((",".join(COLUMNS) + ",date\n").encode(), "has the column 'date' twice"),
+    ],
+)
+def test_what_is_wrong_with_the_columns_is_told_and_no_list_of_them(tmp_path, content, message):
+    (tmp_path / "runs.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        load_results(tmp_path / "runs.csv")
+
+
+@pytest.mark.parametrize("change", [{"test_accuracy": 95.0}, {"nll": float("nan")}, {"seed": 1.5}, {"method": ""}])
+def test_no_row_is_recorded_that_could_not_be_read(tmp_path, change):
+    with pytest.raises(
+        ValueError, match=f"'summary' parameter of append_result must have .*{str([*change.values()][0])}"
+    ):
+        append_result({**SUMMARY, **change}, tmp_path / "runs.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_on_a_file_system_without_locks_gets_its_rows(tmp_path, monkeypatch):
+    flock = fcntl.flock
+
+    def refused(descriptor, operation):
+        if os.readlink(f"/proc/self/fd/{descriptor}").startswith(str(tmp_path)):
+            raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+        return flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    append_result(SUMMARY, tmp_path / "runs.csv")
+    assert len(load_results(tmp_path / "runs.csv")) == 1
 
 
 @pytest.mark.parametrize("lost", ["versions", "seed", "split_seed", "nll", "date"])
@@ -157,6 +257,8 @@ def test_one_pair_has_a_difference_and_no_interval():
         ({"method": "c"}, ValueError, "'method' parameter of paired_difference must be one of 'a', 'b'. Got 'c'"),
         ({"baseline": None}, ValueError, "'baseline'.*Got None"),
         ({"confidence": 95}, ValueError, r"'confidence'.*\(0, 1\). Got 95"),
+        ({"results": runs_of(a=[0.9, float("nan")], b=[0.8, 0.8])}, ValueError, "fractions from 0 to 1.*Got nan"),
+        ({"results": runs_of(a=[90.0, 91.0], b=[0.8, 0.8])}, ValueError, "fractions from 0 to 1.*Got 90.0"),
         ({"baseline": "a"}, ValueError, "'baseline'.*another method than 'a'"),
         ({"results": runs_of(a=[0.9], b=[0.8]).assign(iterations=[1, 2])}, ValueError, "one iterations only. Got 1, 2"),
         ({"results": pd.concat([runs_of(a=[0.9], b=[0.8])] * 2)}, ValueError, "one run for each.*Got two"),

@@ -4,12 +4,14 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -98,6 +100,54 @@ def test_a_run_that_was_finished_but_not_recorded_is_read_and_not_repeated(tmp_p
     (tmp_path / "rows.csv").unlink()
     assert sweep(**grid)["test_accuracy"].tolist() == accuracy
     assert len(trained) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("summary.json", lambda text: text.replace('"seed": 0', '"seed": 1'), "whose init_seed is 0. Got 1"),
+        ("summary.json", lambda text: text.replace('"labels": 20', '"labels": 10'), "whose labels is 20. Got 10"),
+        ("summary.json", lambda text: text[:40], "cannot be read"),
+        ("history.csv", lambda text: text.splitlines()[0], "cannot be read"),
+        ("history.csv", lambda text: text.replace("\n2,", "\n1,"), "tests of 2 iterations.*Got those after 1"),
+    ],
+)
+def test_a_folder_with_another_run_or_half_a_run_is_no_result(tmp_path, finished_once, name, change, message):
+    grid = {**GRID, "seeds": [0], "path": tmp_path / "rows.csv", "runs_dir": tmp_path / "runs"}
+    shutil.copytree(finished_once, tmp_path / "runs")
+    file = next((tmp_path / "runs").glob(f"*/{name}"))
+    text = file.read_text()
+    assert change(text) != text
+    file.write_text(change(text))
+    with pytest.raises(RuntimeError, match=message):
+        sweep(**grid)
+    assert not (tmp_path / "rows.csv").exists()
+
+
+@pytest.fixture(scope="module")
+def finished_once(tmp_path_factory):
+    """The folder of the runs of a sweep of one run."""
+    folder = tmp_path_factory.mktemp("finished")
+    experiment = sweeping.Experiment("supervised", 2, 0, 2, recipe_of("supervised"), "sample")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "STEPS_PER_EXECUTION", 1)
+        sweeping.run_experiment(experiment, folder, "sample")
+    return folder
+
+
+def test_a_sample_that_stood_in_for_the_database_is_not_kept(monkeypatch):
+    found = iter(["sample", "full", "full"])
+    monkeypatch.setattr("sgan_helpers.mnist.load_mnist", lambda source: SimpleNamespace(source=next(found)))
+    sweeping._cached_mnist.cache_clear()
+    assert [sweeping._load_once("auto").source for _ in range(4)] == ["sample", "full", "full", "full"]
+    sweeping._cached_mnist.cache_clear()
+
+
+def test_the_picture_of_a_sweep_overwrites_nothing(tmp_path, capsys, trained):
+    (tmp_path / "rows.png").write_text("mine")
+    assert main(["sweep", "--data", "sample", "--output", str(tmp_path / "rows.csv")]) == 1
+    assert "would overwrite" in capsys.readouterr().err and trained == []
+    assert (tmp_path / "rows.png").read_text() == "mine"
 
 
 def test_a_failed_run_is_named_and_the_others_go_on(tmp_path, trained, monkeypatch):
@@ -210,6 +260,9 @@ def test_ctrl_c_saves_every_run_that_is_going_on(tmp_path, group):
         ({"path": ""}, "'path' parameter of sweep must be a path"),
         ({"path": "/dev/null/rows.csv"}, "'path' parameter of sweep must lie in a folder"),
         ({"path": "/dev"}, "'path' parameter of sweep must be writable"),
+        ({"path": "rows.png"}, "'path' parameter of sweep must end in .csv. Got 'rows.png'"),
+        ({"path": "rows"}, "'path' parameter of sweep must end in .csv"),
+        ({"path": "new/x.csv", "runs_dir": "new/x-history.csv"}, "'runs_dir' parameter of sweep must be another place"),
         ({"runs_dir": "/dev/null"}, "'runs_dir' parameter of sweep must lie in a folder"),
     ],
 )
