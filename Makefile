@@ -76,13 +76,13 @@ pages: $(READY)  ## write what is generated: student copies, tables, links, cont
 exercises: pages  ## the same: the student copies are among it
 
 train: $(READY)  ## train the book's SGAN into runs/first; after Ctrl-C the same command goes on
-	$(BIN)/python -m sgan_helpers train --output runs/first $(if $(wildcard runs/first/checkpoint-*),--resume)
+	$(BIN)/python -m sgan_helpers train --output runs/first $(if $(wildcard runs/first/checkpoint-[0-9]*),--resume)
 
 results: $(READY)  ## run what is missing of the recorded grid (hours on two cores; can be stopped and resumed)
 	$(BIN)/python tools/record_results.py
 
 first: $(READY)  ## train the first run, draw the film of the front page from it, and keep its classifier for chapter 5
-	$(BIN)/python -m sgan_helpers train --evaluate-every 250 --output runs/film $(if $(wildcard runs/film/checkpoint-*),--resume)
+	$(BIN)/python -m sgan_helpers train --evaluate-every 250 --output runs/film $(if $(wildcard runs/film/checkpoint-[0-9]*),--resume)
 	$(BIN)/python tools/record_results.py --first
 
 classifiers: $(READY)  ## make the classifiers of the page *Draw a digit* from the weights kept in results/

@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 
 from sgan_helpers.checks import check_backend
+from sgan_helpers.console import import_tensorflow, signals_handled, unbreakable_output
 from sgan_helpers.methods import METHODS
 
 EPILOG = """examples:
@@ -19,6 +20,7 @@ EPILOG = """examples:
                                                                   compare methods; stopped, the same command goes on
   python -m sgan_helpers evaluate runs/first                      test the saved classifier again
 """
+DEFAULT_ITERATIONS = 10000
 DATA_HELP = "auto, full, sample, or the path of an mnist.npz"
 
 
@@ -30,20 +32,26 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescript
 
 
 def main(arguments=None):
-    """Run one command. Returns the exit status: 0 done, 1 an error that is explained, 130 stopped by Ctrl-C."""
-    options = build_parser().parse_args(arguments)
-    try:
-        check_backend()
-        options.command(options)
-    except KeyboardInterrupt as stop:
-        print(str(stop) or "Stopped.", file=sys.stderr)
-        if "output" in options and any(pathlib.Path(options.output).glob("checkpoint-*.npz")):
-            print("Go on with the same command and --resume.", file=sys.stderr)
-        return 130
-    except (ValueError, TypeError, OSError, FloatingPointError, RuntimeError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    """Run one command. Returns the exit status: 0 done, 1 an error that is explained, 130 stopped by a signal."""
+    with unbreakable_output():
+        options = build_parser().parse_args(arguments)
+        try:
+            with signals_handled(_stop):
+                check_backend()
+                options.command(options)
+        except KeyboardInterrupt as stop:
+            print(str(stop) or "Stopped.", file=sys.stderr)
+            if "output" in options and any(pathlib.Path(options.output).glob("checkpoint-[0-9]*.npz")):
+                print("Go on with the same command and --resume.", file=sys.stderr)
+            return 130
+        except (ValueError, TypeError, OSError, FloatingPointError, RuntimeError, ImportError, MemoryError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        return 0
+
+
+def _stop(number, frame):
+    raise KeyboardInterrupt
 
 
 def build_parser():
@@ -70,7 +78,13 @@ def build_parser():
     train.add_argument("--labels-per-class", type=int, default=100, metavar="N", help="labelled images of each digit")
     train.add_argument("--seed", type=int, default=0, help="of the initial weights, the batches and the noise")
     train.add_argument("--split-seed", type=int, default=None, help="which images are labelled (default: as --seed)")
-    train.add_argument("--iterations", type=int, default=10000, metavar="N", help="training iterations in total")
+    train.add_argument(
+        "--iterations",
+        type=int,
+        default=None,
+        metavar="N",
+        help="training iterations in total (default: 10000; with --resume those that the run was begun with)",
+    )
     train.add_argument(
         "--evaluate-every", type=int, default=1000, metavar="N", help="iterations between two tests, and checkpoints"
     )
@@ -125,7 +139,7 @@ def build_parser():
         formatter_class=HelpFormatter,
     )
     evaluate.add_argument("run", metavar="RUN", help="a run folder, for instance runs/first")
-    evaluate.add_argument("--data", default="auto", metavar="SOURCE", help=DATA_HELP)
+    evaluate.add_argument("--data", default=None, metavar="SOURCE", help=f"{DATA_HELP} (default: what the run used)")
     evaluate.set_defaults(command=evaluate_command)
 
     data = commands.add_parser(
@@ -141,24 +155,28 @@ def build_parser():
 
 def train_command(options):
     """Train, and draw the run's pictures."""
+    import_tensorflow()
     from sgan_helpers.data import split_labeled
     from sgan_helpers.mnist import load_mnist
+    from sgan_helpers.run_folder import planned_iterations
     from sgan_helpers.training import train
 
+    planned = planned_iterations(options.output) if options.resume and options.iterations is None else None
+    iterations = options.iterations if options.iterations is not None else planned or DEFAULT_ITERATIONS
     split_seed = options.seed if options.split_seed is None else options.split_seed
     mnist = load_mnist(options.data)
     split = split_labeled(mnist.train_images, mnist.train_labels, options.labels_per_class, seed=split_seed)
     mnist = replace(mnist, train_images=None)  # the split holds them: one copy is enough while training
     print(
         f"{options.method} on {len(split.labeled_labels):,} labelled and {len(split.unlabeled_images):,} unlabelled "
-        f"images, {options.iterations:,} iterations, into {options.output}"
+        f"images, {iterations:,} iterations, into {options.output}"
     )
     run = train(
         options.method,
         split,
         test_images=mnist.test_images,
         test_labels=mnist.test_labels,
-        iterations=options.iterations,
+        iterations=iterations,
         evaluate_every=options.evaluate_every,
         seed=options.seed,
         split_seed=split_seed,
@@ -175,6 +193,7 @@ def train_command(options):
 
 def sweep_command(options):
     """Run a grid, print the mean of each cell and the paired differences, and draw the curve."""
+    import_tensorflow()
     import matplotlib
 
     matplotlib.use("Agg")
@@ -182,6 +201,9 @@ def sweep_command(options):
     from sgan_helpers.results import paired_difference
     from sgan_helpers.sweep import sweep
 
+    table, picture = pathlib.Path(options.output), pathlib.Path(options.output).with_suffix(".png")
+    if picture.exists() and not table.exists():
+        raise FileExistsError(f"The picture of the table would overwrite {str(picture)!r}. Name another --output.")
     try:
         results = sweep(
             options.methods,
@@ -209,7 +231,6 @@ def sweep_command(options):
             for labels, row in paired_difference(results, method, "supervised").iterrows():
                 mean, low, high = 100 * row[["mean", "low", "high"]]
                 print(f"{labels:6,} labels  {mean:+.2f}, {low:+.2f} to {high:+.2f}")
-    picture = pathlib.Path(options.output).with_suffix(".png")
     plotting.plot_label_curve(errors).savefig(picture)
     print(f"\nThe rows are in {options.output}, a picture of them in {picture}.")
 
@@ -233,14 +254,16 @@ def draw_pictures(run):
 
 def evaluate_command(options):
     """Test a saved classifier and print its metrics."""
+    import_tensorflow()
     from sgan_helpers.methods.build import build_model
     from sgan_helpers.metrics import evaluate_logits
     from sgan_helpers.mnist import load_mnist
     from sgan_helpers.networks import predict_logits
+    from sgan_helpers.run_folder import WEIGHTS, fingerprint, load_weights
 
     folder = pathlib.Path(options.run)
     summary_path = folder / "summary.json"
-    weights_path = folder / "class_discriminator.weights.h5"
+    weights_path = folder / WEIGHTS["class_discriminator"]
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no run folder {str(folder)!r}.")
     if not summary_path.exists():
@@ -248,20 +271,28 @@ def evaluate_command(options):
     try:
         summary = json.loads(summary_path.read_text())
         headline = "{method}, {labels} labels, seed {seed}, {iterations:,} iterations".format(**summary)
-        model = build_model(summary["method"], seed=0)
-    except (ValueError, KeyError, TypeError) as error:
+        has_network, source = METHODS[summary["method"]].has_network, summary["data_source"]
+        model = build_model(summary["method"], summary.get("num_classes", 10), seed=0)
+        checksum = summary.get("weights", {}).get(weights_path.name)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"The file {str(summary_path)!r} is no summary of a run.") from error
-    if not METHODS[summary["method"]].has_network:
+    if not has_network:
         raise ValueError(f"The method {summary['method']!r} keeps no network to test again. Train it again: see train.")
-    class_discriminator = model.class_discriminator
-    if not weights_path.exists():
-        raise FileNotFoundError(f"There is no file {str(weights_path)!r}.")
-    mnist = load_mnist(options.data)
-    try:
-        class_discriminator.load_weights(weights_path)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ValueError(f"The file {str(weights_path)!r} does not hold the weights of this classifier.") from error
-    metrics = evaluate_logits(predict_logits(class_discriminator, mnist.test_images), mnist.test_labels)
+    if source not in ("full", "sample"):
+        raise ValueError(
+            f"The run in {str(folder)!r} was trained on {source!r}, which is not MNIST. Test it in Python: "
+            f"build_model({summary['method']!r}, {summary.get('num_classes', 'K')}, seed=0).class_discriminator with "
+            "load_weights, then predict_logits and evaluate_logits on your test images."
+        )
+    load_weights(model.class_discriminator, weights_path, checksum)
+    mnist = load_mnist(source if options.data is None else options.data)
+    tested = fingerprint(mnist.test_images, mnist.test_labels)
+    if mnist.source != source or summary.get("test_fingerprint", tested) != tested:
+        raise ValueError(
+            f"The run in {str(folder)!r} was tested on other images than those of {mnist.source!r}: it used {source!r}"
+            + (". Leave out --data." if mnist.source != source else ", and these are not the same. Test it in Python.")
+        )
+    metrics = evaluate_logits(predict_logits(model.class_discriminator, mnist.test_images), mnist.test_labels)
     print(headline)
     print(f"test images                 {len(mnist.test_labels):,}")
     print(f"accuracy                    {100 * metrics['accuracy']:.2f} %")

@@ -1,6 +1,7 @@
 """The command line as its user meets it."""
 
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -152,6 +153,7 @@ def test_a_classifier_with_other_layers_is_tested_again_as_what_it_is(tmp_path, 
         ("summary.json", b"[]", "summary.json' is no summary of a run"),
         ("class_discriminator.weights.h5", None, "There is no file .*weights.h5'"),
         ("class_discriminator.weights.h5", b"", "weights.h5' does not hold the weights of this classifier"),
+        ("class_discriminator.weights.h5", b"bit", "weights.h5' does not hold the weights .* as they were saved"),
         ("class_discriminator.weights.h5", b"cut", "weights.h5' does not hold the weights of this classifier"),
     ],
 )
@@ -159,11 +161,77 @@ def test_a_spoiled_run_folder_gets_one_line(finished, tmp_path, capsys, name, co
     folder = pathlib.Path(shutil.copytree(finished, tmp_path / "spoiled"))
     if content is None:
         (folder / name).unlink()
+    elif content == b"bit":
+        whole = bytearray((folder / name).read_bytes())
+        whole[len(whole) // 2] ^= 64
+        (folder / name).write_bytes(whole)
     else:
         (folder / name).write_bytes((folder / name).read_bytes()[:5000] if content == b"cut" else content)
     assert main(["evaluate", str(folder), "--data", "sample"]) == 1
     errors = capsys.readouterr().err.strip().splitlines()
     assert len(errors) == 1 and re.fullmatch(f"error: .*{message}.*", errors[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"data_source": "my digits"},
+            "was trained on 'my digits', which is not MNIST. Test it in Python: build_model",
+        ),
+        ({"data_source": "full"}, "used 'full'. Leave out --data"),
+        ({"test_fingerprint": "00000000"}, "tested on other images than those of 'sample'"),
+    ],
+)
+def test_a_run_of_other_data_is_not_tested_on_mnist(finished, tmp_path, capsys, change, message):
+    folder = pathlib.Path(shutil.copytree(finished, tmp_path / "other"))
+    summary = json.loads((folder / "summary.json").read_text())
+    (folder / "summary.json").write_text(json.dumps({**summary, **change}))
+    assert main(["evaluate", str(folder), "--data", "sample"]) == 1
+    assert re.search(message, capsys.readouterr().err)
+
+
+def test_a_run_is_tested_on_the_data_that_it_used(finished, capsys, monkeypatch):
+    monkeypatch.setattr(mnist, "_download", lambda: pytest.fail("nothing else was asked for"))
+    assert main(["evaluate", str(finished)]) == 0
+    assert "test images                 1,000" in capsys.readouterr().out
+
+
+def test_a_run_goes_on_to_what_it_was_begun_with(finished, tmp_path, capsys):
+    """A finished run of 2 iterations is not taken on to 10,000; one that is to go on says so."""
+    folder = pathlib.Path(shutil.copytree(finished, tmp_path / "again"))
+    train = ["train", "--data", "sample", "--method", "supervised", "--labels-per-class", "5", "--seed", "2"]
+    train += ["--split-seed", "3", "--output", str(folder), "--resume"]
+    for arguments, iterations in (([], 2), (["--iterations", "3"], 3), ([], 3)):
+        assert main(train + arguments) == 0
+        assert f" {iterations} iterations, into" in capsys.readouterr().out
+        assert json.loads((folder / "summary.json").read_text())["iterations"] == iterations
+
+
+def test_a_command_says_nothing_of_tensorflow_and_ends_well_when_its_reader_has_gone(finished):
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "sgan_helpers", "evaluate", str(finished)]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, env=environment)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_import_that_fails_shows_what_was_logged():
+    code = (
+        "import os, sys, types\n"
+        "class Failing:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name == 'tensorflow':\n"
+        "            os.write(2, b'the reason\\n')\n"
+        "            raise ImportError('no tensorflow')\n"
+        "sys.meta_path.insert(0, Failing())\n"
+        "from sgan_helpers.console import import_tensorflow\n"
+        "import_tensorflow()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1 and "the reason" in done.stderr and "no tensorflow" in done.stderr
 
 
 def test_data_says_what_there_is(capsys):
@@ -184,6 +252,7 @@ def test_data_says_what_there_is(capsys):
         (["train", "--data", "sample", "--output", "EMPTY", "--resume"], "no checkpoint"),
         (["train", "--data", "sample", "--output", ""], "'output_dir' parameter of train must be a path. Got ''"),
         (["train", "--data", "sample", "--output", __file__], "must be a folder. Got the file .*test_cli.py"),
+        (["train", "--data", "sample", "--output", "/proc/run"], "'/proc/run' cannot be written.*Make its folder writ"),
         (["evaluate", "no-such-run"], "There is no run folder 'no-such-run'"),
         (["evaluate", "EMPTY"], "no finished run"),
     ],
