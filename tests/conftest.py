@@ -21,6 +21,7 @@ def no_network_and_no_cache(monkeypatch, tmp_path):
     """Whatever a test does by mistake, it downloads nothing and leaves the user's cache alone."""
     monkeypatch.setattr("pooch.os_cache", lambda name: tmp_path / "cache")
     monkeypatch.setattr("sgan_helpers.mnist.DOWNLOAD_URL", "http://127.0.0.1:9/mnist.npz")
+    monkeypatch.setattr("sgan_helpers.mnist.DOWNLOAD_PAUSES", (0.01, 0.01, 0.01))
 
 
 @pytest.fixture(scope="session")

