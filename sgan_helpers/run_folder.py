@@ -21,6 +21,7 @@ from sgan_helpers import checkpoints
 from sgan_helpers.checkpoints import write_atomically, write_csv, written_or_removed
 from sgan_helpers.console import say
 from sgan_helpers.data import random_seed_pair
+from sgan_helpers.health import warnings_of
 from sgan_helpers.metrics import evaluate_logits
 from sgan_helpers.networks import predict_logits
 
@@ -131,13 +132,20 @@ class RunFolder:
         if not np.isfinite(logits).all():
             raise FloatingPointError(f"The class logits of test images are not finite at iteration {self.step:,}.")
         metrics = evaluate_logits(logits, labels)
+        samples = real_logits = None
         if hasattr(model, "generator"):
             noise_shape = (SAMPLE_COUNT, model.generator.input_shape[-1])
             noise = tf.random.stateless_normal(noise_shape, random_seed_pair(model.seed, "sample_noise", 0))
-            images = model.generator(noise, training=False).numpy()[..., 0]  # (100, 28, 28) in [-1, 1]
-            self.samples.append(np.round((images + 1.0) * 127.5).astype(np.uint8))
+            drawn = model.generator(noise, training=False).numpy()  # (100, 28, 28, 1) in [-1, 1]
+            samples = np.round((drawn[..., 0] + 1.0) * 127.5).astype(np.uint8)
+            self.samples.append(samples)
+            if hasattr(model, "binary_discriminator"):
+                both = np.concatenate([images[:SAMPLE_COUNT], drawn])
+                real_logits = model.binary_discriminator(both, training=False).numpy()
         self.evaluation_seconds += time.perf_counter() - started
-        return self.record(metrics)
+        line = self.record(metrics)
+        signs = (self.history[-1], logits.shape[1], images[:SAMPLE_COUNT], samples, real_logits)
+        return "\n".join([line, *(f"warning: {each}" for each in warnings_of(self.step, *signs))])
 
     def record(self, metrics):
         """Add a row with the metrics of a test to the history, and return it as a line to print."""

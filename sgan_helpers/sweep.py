@@ -283,7 +283,7 @@ def run_in_own_process(experiment, runs_dir, source):
             process.stdin.write(json.dumps(job) + "\n")
             process.stdin.flush()  # and left open: its end tells the process that this one is gone
         for line in process.stdout:
-            if line.startswith("iteration"):
+            if line.startswith(("iteration", "warning")):
                 tqdm.write(f"{experiment}: {line.rstrip()}", file=Unbreakable(sys.stdout))
         status = process.wait()
         _LIVE.discard(process)

@@ -25,6 +25,7 @@ from sgan_helpers.checks import (
 )
 from sgan_helpers.console import Unbreakable, deferred_stop, say
 from sgan_helpers.data import MAX_SEED, LabeledSplit, batch_stream
+from sgan_helpers.health import DIVERGED
 from sgan_helpers.methods import METHODS
 from sgan_helpers.methods.build import build_model, check_model_arguments, recipe_hash
 from sgan_helpers.metrics import evaluate_logits
@@ -112,7 +113,7 @@ def train(
         OSError: `output_dir` cannot hold what a run writes, or there is no more space for it.
         FileNotFoundError: `resume` is True and there is no checkpoint in `output_dir`.
         NotADirectoryError: `output_dir` is a file.
-        FloatingPointError: a loss or a variable became NaN or infinite; the last checkpoint is kept.
+        FloatingPointError: a loss or a variable became NaN or infinite, or a loss huge; the last checkpoint is kept.
     """
     check_train_arguments(split, test_images, test_labels, iterations, evaluate_every, batch_size)
     num_classes = int(split.labeled_labels.max()) + 1
@@ -259,6 +260,7 @@ class _Watcher(keras.callbacks.Callback):
         self.run.step += steps
         self.run.loss_names = self.model.loss_names
         self.run.loss_rows.append([self.run.step] + [float(tracker.result()) for tracker in trackers])
+        self._raise_if_diverged(self.run.loss_rows[-1][1:])
         for tracker in trackers:
             tracker.reset_state()
         self.bar.set_description(refresh=False)
@@ -266,17 +268,24 @@ class _Watcher(keras.callbacks.Callback):
         if self.interrupt.is_set():
             self.model.stop_training = True
 
+    def _raise_if_diverged(self, losses):
+        for name, loss in zip(self.model.loss_names, losses, strict=True):
+            if loss > DIVERGED:
+                raise FloatingPointError(
+                    f"The loss {name!r} is {loss:.1e} at iteration {self.run.step:,}: the updates are too large. "
+                    "Training stopped; the last checkpoint, if any, is kept. A smaller learning_rate is the usual cure."
+                )
+
     def _raise_if_not_finite(self, trackers, steps):
         """Look at every loss and at all that the next step depends on: nothing else is ever saved."""
         finite = [int(tracker.finite_steps.numpy()) for tracker in trackers]
         if min(finite) < steps:
             first = finite.index(min(finite))  # of several, the one computed first in an iteration
             what, iteration = f"loss {self.model.loss_names[first]!r}", self.run.step + finite[first] + 1
-        else:
-            variable = first_not_finite(self.model)
-            if variable is None:
-                return
+        elif variable := first_not_finite(self.model):
             what, iteration = f"variable {variable!r}", self.run.step + steps
+        else:
+            return
         raise FloatingPointError(
             f"The {what} became NaN or infinite by iteration {iteration:,}: the updates are too large. Training "
             "stopped; the last checkpoint, if any, is kept. A smaller learning_rate is the usual cure."

@@ -368,6 +368,17 @@ def test_weights_that_claim_to_be_huge_are_refused_before_they_are_read(tmp_path
         run_folder.load_weights(network, path)
 
 
+def test_a_loss_that_is_finite_but_beyond_all_bounds_stops_the_run():
+    model = build_model("pseudo-labels", 3, seed=0)
+    for tracker in model.loss_trackers:
+        tracker.update_state(2.6e9)
+    run = SimpleNamespace(step=4, loss_rows=[])
+    watcher = training._Watcher(run, interrupt=None, bar=None)
+    watcher.set_model(model)
+    with pytest.raises(FloatingPointError, match=r"'class_loss' is 2.6e\+09 at iteration 5.*learning_rate"):
+        watcher.on_train_batch_end(0)
+
+
 def test_a_variable_that_is_not_finite_stops_the_run_before_it_is_saved():
     model = build_model("pseudo-labels", 3, seed=0)
     for tracker in model.loss_trackers:
