@@ -259,7 +259,7 @@ def evaluate_command(options):
     from sgan_helpers.metrics import evaluate_logits
     from sgan_helpers.mnist import load_mnist
     from sgan_helpers.networks import predict_logits
-    from sgan_helpers.run_folder import WEIGHTS, fingerprint, load_weights
+    from sgan_helpers.run_folder import WEIGHTS, data_fingerprint, load_weights
 
     folder = pathlib.Path(options.run)
     summary_path = folder / "summary.json"
@@ -286,7 +286,7 @@ def evaluate_command(options):
         )
     load_weights(model.class_discriminator, weights_path, checksum)
     mnist = load_mnist(source if options.data is None else options.data)
-    tested = fingerprint(mnist.test_images, mnist.test_labels)
+    tested = data_fingerprint(mnist.test_images, mnist.test_labels)
     if mnist.source != source or summary.get("test_fingerprint", tested) != tested:
         raise ValueError(
             f"The run in {str(folder)!r} was tested on other images than those of {mnist.source!r}: it used {source!r}"

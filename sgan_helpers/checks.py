@@ -9,6 +9,7 @@ import sys
 import numpy as np
 
 IMAGE_SHAPE = (28, 28, 1)
+LARGEST_INT = 2**31 - 1
 
 
 def plain_ints(function):
@@ -27,7 +28,9 @@ def plain_ints(function):
 
 
 def check_int(function, name, value, low, high=None):
-    """Raise unless `value` is an integer in [low, high] (no upper bound when `high` is None)."""
+    """Raise unless `value` is an integer in [low, high]; a tensor can count no further than `LARGEST_INT`."""
+    if high is None and isinstance(value, (int, np.integer)) and value > LARGEST_INT:
+        high = LARGEST_INT
     is_int = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if is_int and value >= low and (high is None or value <= high):
         return
@@ -79,10 +82,10 @@ def check_resume(function, name, value):
 
 
 def check_path(function, name, value):
-    """Raise unless `value` is a path: a string that is not empty, or a `pathlib.Path`."""
+    """Raise unless `value` is a path: a string that is not empty and has no zero character, or a `pathlib.Path`."""
     if isinstance(value, bytes) or not isinstance(value, (str, os.PathLike)):
         raise _wrong(function, name, "a path", value, type_error=True)
-    if value == "":
+    if value == "" or "\0" in str(value):
         raise _wrong(function, name, "a path", value)
 
 
@@ -121,6 +124,26 @@ def check_labels(function, name, labels, count):
         raise _wrong(function, name, allowed, f"shape {labels.shape}")
     if count and labels.min() < 0:
         raise _wrong(function, name, allowed, f"a smallest label of {labels.min()}")
+
+
+def check_finite_array(function, name, value, low=-np.inf, high=np.inf, count=None):
+    """Raise unless `value` is a sequence of finite real numbers in [low, high], at least one; or of `count` of them."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of several lengths
+        array = np.array(None)
+    within = "finite numbers" if (low, high) == (-np.inf, np.inf) else f"numbers from {low} to {high}"
+    allowed = f"a sequence of {'at least one' if count is None else count} {within}"
+    if array.dtype.kind not in "iuf" or array.ndim != 1 or len(array) != (len(array) or 1 if count is None else count):
+        raise _wrong(function, name, allowed, value)
+    if not (np.isfinite(array) & (array >= low) & (array <= high)).all():
+        raise _wrong(function, name, allowed, value)
+
+
+def check_dict(function, name, value, allowed):
+    """Raise unless `value` is a dict with something in it; `allowed` says of what."""
+    if not isinstance(value, dict) or not value:
+        raise _wrong(function, name, f"a dict of {allowed}", value, type_error=not isinstance(value, dict))
 
 
 def check_every_class(function, name, labels):

@@ -74,9 +74,9 @@ def random_seed_pair(seed, stream, step):
         step: int or int64 scalar tensor, the iteration, from 0.
 
     Raises:
-        TypeError, ValueError: `seed` or `stream` is not one of those.
+        TypeError, ValueError: `seed`, `stream` or `step` is not one of those.
     """
-    check_seed_and_stream("random_seed_pair", seed, stream)
+    check_seed_and_stream("random_seed_pair", seed, stream, step)
     return tf.stack([tf.constant(seed, tf.int64) * len(STREAMS) + STREAMS.index(stream), tf.cast(step, tf.int64)])
 
 
@@ -118,7 +118,7 @@ def batch_stream(split, *, seed, start, stop, batch_size=100):
 
 def draw_rows(seed, stream, step, batch_size, count):
     """Draw `batch_size` row numbers from 0 to `count` - 1, with replacement: int64 tensor (batch_size,)."""
-    check_row_arguments(seed, stream, batch_size, count)
+    check_row_arguments(seed, stream, step, batch_size, count)
     pair = random_seed_pair(seed, stream, step)
     return tf.random.stateless_uniform((batch_size,), pair, maxval=count, dtype=tf.int64)
 
@@ -149,20 +149,20 @@ def draw_noise(seed, stream, step, batch_size, latent_dim):
     Raises:
         TypeError, ValueError: an argument has the wrong type or range.
     """
-    check_noise_arguments(seed, stream, batch_size, latent_dim)
+    check_noise_arguments(seed, stream, step, batch_size, latent_dim)
     return tf.random.stateless_normal((batch_size, latent_dim), random_seed_pair(seed, stream, step))
 
 
-def check_row_arguments(seed, stream, batch_size, count):
+def check_row_arguments(seed, stream, step, batch_size, count):
     """Raise unless the arguments of `draw_rows` are valid."""
-    check_seed_and_stream("draw_rows", seed, stream)
+    check_seed_and_stream("draw_rows", seed, stream, step)
     check_int("draw_rows", "batch_size", batch_size, 1)
     check_int("draw_rows", "count", count, 1)
 
 
-def check_noise_arguments(seed, stream, batch_size, latent_dim):
+def check_noise_arguments(seed, stream, step, batch_size, latent_dim):
     """Raise unless the arguments of `draw_noise` are valid; the value of a tensor is not looked at."""
-    check_seed_and_stream("draw_noise", seed, stream)
+    check_seed_and_stream("draw_noise", seed, stream, step)
     for name, value in (("batch_size", batch_size), ("latent_dim", latent_dim)):
         if not tf.is_tensor(value):
             check_int("draw_noise", name, value, 1)
@@ -177,10 +177,12 @@ def check_split_arguments(images, labels, per_class, seed):
     check_int("split_labeled", "seed", seed, 0, MAX_SEED)
 
 
-def check_seed_and_stream(function, seed, stream):
-    """Raise unless the seed and the stream of a draw are valid."""
+def check_seed_and_stream(function, seed, stream, step):
+    """Raise unless the seed, the stream and the step of a draw are valid; the value of a tensor is not looked at."""
     check_int(function, "seed", seed, 0, MAX_SEED)
     check_choice(function, "stream", stream, STREAMS)
+    if not (tf.is_tensor(step) and step.dtype.is_integer and step.shape.rank == 0):
+        check_int(function, "step", step, 0)
 
 
 def check_stream_arguments(split, seed, start, stop, batch_size):

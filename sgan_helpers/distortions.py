@@ -36,7 +36,7 @@ def distort_images(images, seed, step, stream="labeled_batch", amounts=DISTORTIO
     Source: Simard, Steinkraus and Platt (2003), "Best Practices for Convolutional Neural Networks Applied to Visual
     Document Analysis", section 2: affine distortions.
     """
-    check_distort_arguments(images, seed, stream, amounts)
+    check_distort_arguments(images, seed, step, stream, amounts)
     pair = tf.random.fold_in(random_seed_pair(seed, stream, step), tf.constant(1, tf.int64))
     images = tf.convert_to_tensor(images)
     drawn = tf.random.stateless_uniform((5, tf.shape(images)[0]), pair, -1.0, 1.0)  # (5, batch)
@@ -66,9 +66,9 @@ def distort_images(images, seed, step, stream="labeled_batch", amounts=DISTORTIO
     return moved + amounts["noise"] * tf.random.stateless_normal(tf.shape(moved), pair)
 
 
-def check_distort_arguments(images, seed, stream, amounts):
+def check_distort_arguments(images, seed, step, stream, amounts):
     """Raise unless the arguments of `distort_images` are valid; the values of a symbolic tensor are not looked at."""
     if not (isinstance(images, tf.Tensor) and images.dtype == tf.float32 and images.shape[1:] == IMAGE_SHAPE):
         check_images("distort_images", "images", images)
-    check_seed_and_stream("distort_images", seed, stream)
+    check_seed_and_stream("distort_images", seed, stream, step)
     check_amounts("distort_images", "amounts", amounts, DISTORTION)

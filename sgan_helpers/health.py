@@ -38,7 +38,7 @@ def warnings_of(iteration, losses, num_classes, real_images, samples=None, real_
             "the discriminator calls every image equally real: it is dead, and the generator learns nothing from it. "
             "Try another seed, or a smaller learning_rate."
         )
-    if losses.get("real_loss", 1.0) + losses.get("fake_loss", 1.0) < NO_ERROR:
+    if real_logits is not None and losses.get("real_loss", 1.0) + losses.get("fake_loss", 1.0) < NO_ERROR:
         found.append(
             "the discriminator tells real from generated images without an error: the generator no longer learns. "
             "Try another seed, a smaller learning_rate, or a larger generator."

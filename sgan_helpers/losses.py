@@ -15,6 +15,7 @@ def class_loss(labels, class_logits):
 
     Source: Odena (2016), "Semi-Supervised Learning with Generative Adversarial Networks", section 2.
     """
+    check_loss_arguments("class_loss", class_logits=class_logits, labels=labels)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, class_logits)  # (batch,)
     return tf.reduce_mean(losses)
 
@@ -30,6 +31,7 @@ def real_loss(real_logits):
 
     Source: Goodfellow et al. (2014), equation 1, first term, with D(x) = sigmoid(logit).
     """
+    check_loss_arguments("real_loss", real_logits=real_logits)
     return tf.reduce_mean(tf.nn.softplus(-real_logits))
 
 
@@ -44,6 +46,7 @@ def fake_loss(fake_logits):
 
     Source: Goodfellow et al. (2014), equation 1, second term, with D(x) = sigmoid(logit).
     """
+    check_loss_arguments("fake_loss", fake_logits=fake_logits)
     return tf.reduce_mean(tf.nn.softplus(fake_logits))
 
 
@@ -58,6 +61,7 @@ def generator_loss(fake_logits):
 
     Source: Goodfellow et al. (2014), section 3: "maximize log D(G(z))".
     """
+    check_loss_arguments("generator_loss", fake_logits=fake_logits)
     return tf.reduce_mean(tf.nn.softplus(-fake_logits))
 
 
@@ -74,6 +78,7 @@ def real_logits_of(class_logits):
 
     Source: Salimans et al. (2016), "Improved Techniques for Training GANs", section 5, the logit of "fake" being 0.
     """
+    check_loss_arguments("real_logits_of", class_logits=class_logits)
     return tf.reduce_logsumexp(class_logits, axis=1, keepdims=True)
 
 
@@ -89,6 +94,7 @@ def feature_matching_loss(real_features, fake_features):
 
     Source: Salimans et al. (2016), section 3.1, with the absolute value for the square.
     """
+    check_loss_arguments("feature_matching_loss", real_features=real_features, fake_features=fake_features)
     wanted = tf.stop_gradient(tf.reduce_mean(real_features, axis=0))
     return tf.reduce_mean(tf.abs(wanted - tf.reduce_mean(fake_features, axis=0)))
 
@@ -107,6 +113,7 @@ def consistency_loss(pseudo_labels, sure, class_logits):
     Source: Sohn et al. (2020), "FixMatch: Simplifying Semi-Supervised Learning with Consistency and Confidence",
     equation 4.
     """
+    check_loss_arguments("consistency_loss", pseudo_labels=pseudo_labels, sure=sure, class_logits=class_logits)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(pseudo_labels, class_logits)  # (batch,)
     return tf.reduce_mean(sure * losses)
 
@@ -127,3 +134,31 @@ class LossTracker(tf.keras.metrics.Metric):
 
     def result(self):
         return tf.math.divide_no_nan(self.total.value, self.steps.value)
+
+
+RANKS = {"labels": 1, "pseudo_labels": 1, "sure": 1, "class_logits": 2}  # of the others: any
+
+
+def check_loss_arguments(function, **tensors):
+    """Raise unless labels are tensors of ints, or arrays, all else is of floats of one kind, and shapes are theirs.
+
+    A shape that is not known yet, and the values of a tensor, are not looked at.
+    """
+    lengths, kinds = set(), set()
+    for name, value in tensors.items():
+        wanted = "ints" if name.endswith("labels") else "floats"
+        fits = hasattr(value, "dtype") and hasattr(value, "shape") and str(value.dtype) not in ("object", "str")
+        if fits:
+            shape = tf.TensorShape(value.shape)
+            dtype = tf.as_dtype(value.dtype) if not str(value.dtype).startswith("<U") else tf.string
+            fits = dtype.is_integer if wanted == "ints" else dtype.is_floating
+            fits &= shape.rank in (None, RANKS.get(name, shape.rank)) and shape.num_elements() != 0
+            kinds |= {dtype} if wanted == "floats" else set()
+            lengths |= {shape[0]} if name in RANKS and shape.rank and shape[0] is not None else set()
+        if not fits or len(lengths) > 1 or len(kinds) > 1:
+            rank = f" of {RANKS[name]} dimensions" if name in RANKS else ""
+            given = f"{value.dtype} of shape {value.shape}" if hasattr(value, "dtype") else type(value).__name__
+            raise TypeError(
+                f"The {name!r} parameter of {function} must be a tensor or an array of {wanted}{rank}, not empty, that "
+                f"fits the others. Got {given} instead."
+            )

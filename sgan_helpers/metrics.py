@@ -4,6 +4,8 @@ import numpy as np
 from scipy.special import log_softmax
 from sklearn.metrics import accuracy_score, confusion_matrix
 
+from sgan_helpers.checks import check_int
+
 
 def evaluate_logits(logits, labels):
     """Compute every metric of the book from the logits of one set of images.
@@ -33,6 +35,7 @@ def evaluate_logits(logits, labels):
 
 def negative_log_likelihood(log_probabilities, labels):
     """Mean of -log p(true class), in nats: log probabilities (N, K), labels (N,). At least 0; lower is better."""
+    check_probabilities("negative_log_likelihood", "log_probabilities", log_probabilities, labels, are_logarithms=True)
     return float(-log_probabilities[np.arange(len(labels)), labels].mean())
 
 
@@ -49,6 +52,7 @@ def expected_calibration_error(probabilities, labels, bins=15):
 
     Source: Guo et al. (2017), "On Calibration of Modern Neural Networks", equation 3.
     """
+    check_probabilities("expected_calibration_error", "probabilities", probabilities, labels, bins)
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == labels
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
@@ -59,23 +63,35 @@ def expected_calibration_error(probabilities, labels, bins=15):
     return float(gaps.sum() / counts.sum())
 
 
-def check_logits(logits, labels):
+def check_logits(logits, labels, function="evaluate_logits", name="logits"):
     """Raise unless logits (N, K) and labels (N,) belong together."""
-    for name, array, kinds, allowed in (("logits", logits, "fiu", "floats"), ("labels", labels, "iu", "ints")):
+    for name_of, array, kinds, allowed in ((name, logits, "fiu", "floats"), ("labels", labels, "iu", "ints")):
         if not isinstance(array, np.ndarray) or array.dtype.kind not in kinds:
             given = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
             raise TypeError(
-                f"The {name!r} parameter of evaluate_logits must be an array of {allowed}. Got {given} instead."
+                f"The {name_of!r} parameter of {function} must be an array of {allowed}. Got {given} instead."
             )
     if logits.ndim != 2 or labels.shape != (len(logits),) or len(logits) == 0 or logits.shape[1] < 2:
         raise ValueError(
-            "The 'logits' parameter of evaluate_logits must have shape (N, K) and 'labels' shape (N,), N >= 1, K >= 2. "
+            f"The {name!r} parameter of {function} must have shape (N, K) and 'labels' shape (N,), N >= 1, K >= 2. "
             f"Got {logits.shape} and {labels.shape} instead."
         )
     if labels.min() < 0 or labels.max() >= logits.shape[1]:
         raise ValueError(
-            f"The 'labels' parameter of evaluate_logits must lie in 0 to {logits.shape[1] - 1}. "
+            f"The 'labels' parameter of {function} must lie in 0 to {logits.shape[1] - 1}. "
             f"Got labels from {labels.min()} to {labels.max()} instead."
         )
-    if not np.isfinite(logits).all():
+    if function == "evaluate_logits" and not np.isfinite(logits).all():
         raise ValueError("The 'logits' parameter of evaluate_logits must be finite. Got NaN or infinity instead.")
+
+
+def check_probabilities(function, name, values, labels, bins=1, are_logarithms=False):
+    """Raise unless probabilities (N, K), or their logarithms, and labels (N,) belong together."""
+    check_logits(values, labels, function, name)
+    check_int(function, "bins", bins, 1)
+    probabilities = np.exp(values) if are_logarithms else values
+    if not (probabilities >= 0).all() or not np.allclose(probabilities.sum(axis=1), 1.0, atol=1e-3):
+        raise ValueError(
+            f"The {name!r} parameter of {function} must have rows of {'logarithms of ' * are_logarithms}probabilities, "
+            f"which sum to 1; logits go through softmax first. Got {values[0]} as the first row instead."
+        )

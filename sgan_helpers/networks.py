@@ -122,6 +122,7 @@ def build_feature_discriminator(num_classes=10):
 
 def without_features(feature_discriminator):
     """Return the class discriminator inside a feature discriminator: the same layers, without the second output."""
+    check_type("without_features", "feature_discriminator", feature_discriminator, keras.Model)
     return keras.Model(feature_discriminator.input, feature_discriminator.outputs[0], name="class_discriminator")
 
 

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 from sklearn.metrics import ConfusionMatrixDisplay
 
-from sgan_helpers.checks import check_choice, check_int
+from sgan_helpers.checks import check_choice, check_dict, check_finite_array, check_int, check_type
 from sgan_helpers.methods import METHODS
 
 # Load the backend now: loaded inside a style context, a notebook's backend would lose its settings when that ends.
@@ -46,10 +46,10 @@ def plot_digits(images, captions=None, columns=10):
     """
     images = _as_uint8(images)
     check_int("plot_digits", "columns", columns, 1)
-    if captions is not None and len(captions) != len(images):
+    if captions is not None and (not isinstance(captions, (list, tuple)) or len(captions) != len(images)):
         raise ValueError(
             f"The 'captions' parameter of plot_digits must have one string for each of the {len(images)} images. "
-            f"Got {len(captions)} instead."
+            f"Got {len(captions) if isinstance(captions, (list, tuple)) else repr(captions)} instead."
         )
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
@@ -78,11 +78,14 @@ def plot_samples(samples, iterations, count=10):
     """
     check_samples("plot_samples", samples)
     check_int("plot_samples", "count", count, 1, len(samples[0]))
-    if len(iterations) != len(samples):
+    if not isinstance(iterations, (list, tuple, np.ndarray)) or len(np.atleast_1d(_as_array(iterations))) != len(
+        samples
+    ):
         raise ValueError(
             f"The 'iterations' parameter of plot_samples must have one int for each of the {len(samples)} evaluations. "
-            f"Got {len(iterations)} instead."
+            f"Got {len(iterations) if isinstance(iterations, (list, tuple)) else repr(iterations)} instead."
         )
+    check_finite_array("plot_samples", "iterations", iterations, 0)
     with plt.style.context(STYLE):
         size = (0.62 * count + 0.9, 0.62 * len(samples) + 0.1)
         figure, axes = plt.subplots(len(samples), 1, figsize=size, squeeze=False)
@@ -108,7 +111,7 @@ def animate_samples(samples, columns=10, milliseconds=600, zoom=2):
     """
     check_samples("animate_samples", samples)
     for name, value in (("columns", columns), ("milliseconds", milliseconds), ("zoom", zoom)):
-        check_int("animate_samples", name, value, 1)
+        check_int("animate_samples", name, value, 1, 65535)
     if len(samples[0]) % columns:
         raise ValueError(
             f"The 'columns' parameter of animate_samples must divide the {len(samples[0])} digits of an evaluation. "
@@ -133,6 +136,10 @@ def plot_losses(losses):
     Returns:
         The figure.
     """
+    check_dict("plot_losses", "losses", losses, "'iteration' and losses by name")
+    check_finite_array("plot_losses", "losses['iteration']", losses.get("iteration"), 0)
+    for name, values in losses.items():
+        check_finite_array("plot_losses", f"losses[{name!r}]", values, count=len(losses["iteration"]))
     with plt.style.context(STYLE):
         figure, axis = plt.subplots()
         spare = itertools.cycle(OTHER_COLORS)
@@ -156,10 +163,11 @@ def plot_accuracy(iterations, accuracies, reference=None):
     Returns:
         The figure.
     """
+    check_finite_array("plot_accuracy", "iterations", iterations, 0)
+    check_curves("plot_accuracy", "accuracies", accuracies, reference, len(iterations))
     with plt.style.context(STYLE):
         figure, axis = plt.subplots()
         for name, values in accuracies.items():
-            check_choice("plot_accuracy", "accuracies", name, METHODS)
             axis.plot(iterations, 100 * np.asarray(values), marker="o", label=METHODS[name].title, color=COLORS[name])
         if reference is not None:
             axis.axhline(100 * reference, color="0.4", linestyle="--", label=f"reference {100 * reference:.1f} %")
@@ -178,10 +186,10 @@ def plot_seeds(accuracies, reference=None):
     Returns:
         The figure.
     """
+    check_curves("plot_seeds", "accuracies", accuracies, reference)
     with plt.style.context(STYLE):
         figure, axis = plt.subplots(figsize=(6.4, 2.4))
         for row, (name, values) in enumerate(accuracies.items()):
-            check_choice("plot_seeds", "accuracies", name, METHODS)
             percent = 100 * np.asarray(values)
             axis.plot(percent, np.full(len(percent), row), "o", color=COLORS[name], alpha=0.8, markersize=8)
             axis.plot([percent.mean()] * 2, [row - 0.25, row + 0.25], color=COLORS[name])
@@ -209,12 +217,17 @@ def plot_label_curve(values, ylabel="test error (%)", published=()):
     Returns:
         The figure.
     """
+    check_dict("plot_label_curve", "values", values, "runs by method")
+    check_type("plot_label_curve", "ylabel", ylabel, str)
+    check_published(published)
     for name, runs in values.items():
         check_choice("plot_label_curve", "values", name, METHODS)
+        check_dict("plot_label_curve", f"values[{name!r}]", runs, "runs by number of labels")
         for labels, numbers in runs.items():
             check_int("plot_label_curve", "values", labels, 1)
-            numbers = np.asarray(numbers, np.float64)
-            if numbers.ndim != 1 or not len(numbers) or not (np.isfinite(numbers) & (numbers >= 0)).all():
+            numbers = _as_array(numbers)
+            fits = numbers.dtype.kind in "iuf" and numbers.ndim == 1 and len(numbers) > 0
+            if not (fits and (np.isfinite(numbers) & (numbers >= 0)).all()):
                 raise ValueError(
                     "The 'values' parameter of plot_label_curve must have finite numbers of at least 0 for each number "
                     f"of labels. Got {numbers} for {labels} labels of {name!r} instead."
@@ -286,6 +299,11 @@ def plot_confusion(confusion):
         raise ValueError(
             f"The 'confusion' parameter of plot_confusion must be an int array of shape (K, K). Got {given} instead."
         )
+    if confusion.dtype.kind not in "iu" or confusion.size == 0 or confusion.min() < 0:
+        raise ValueError(
+            "The 'confusion' parameter of plot_confusion must be counts: ints of at least 0. "
+            f"Got {confusion.dtype} of shape {confusion.shape}, {confusion.ravel()[:3]} … instead."
+        )
     with plt.style.context([STYLE, {"axes.grid": False}]):
         figure, axis = plt.subplots(figsize=(5.6, 5.6))
         shown = np.log1p(confusion)  # so that rare errors can be seen beside the diagonal
@@ -300,9 +318,25 @@ def plot_confusion(confusion):
     return figure
 
 
+def check_published(published):
+    """Raise unless `published` is a sequence of (name, number of labels, value)."""
+    fits = isinstance(published, (list, tuple)) and all(
+        isinstance(row, (list, tuple)) and len(row) == 3 for row in published
+    )
+    if not fits:
+        raise ValueError(
+            "The 'published' parameter of plot_label_curve must be a sequence of (name, number of labels, value). "
+            f"Got {published!r} instead."
+        )
+    for name, labels, value in published:
+        check_type("plot_label_curve", "published", name, str)
+        check_int("plot_label_curve", "published", labels, 1)
+        check_finite_array("plot_label_curve", "published", [value], 0)
+
+
 def check_samples(function, samples):
     """Raise unless `samples` is a uint8 array (evaluations, N, 28, 28), or a sequence of such parts."""
-    array = np.asarray(samples)
+    array = _as_array(samples)
     if array.dtype != np.uint8 or array.ndim != 4 or array.shape[2:] != (28, 28) or 0 in array.shape:
         raise ValueError(
             f"The 'samples' parameter of {function} must be a uint8 array of shape (evaluations, N, 28, 28), none "
@@ -310,8 +344,25 @@ def check_samples(function, samples):
         )
 
 
+def check_curves(function, name, curves, reference, count=None):
+    """Raise unless `curves` are fractions by method, of which there are `count` each, and `reference` one or None."""
+    check_dict(function, name, curves, "fractions by method")
+    for method, values in curves.items():
+        check_choice(function, name, method, METHODS)
+        check_finite_array(function, f"{name}[{method!r}]", values, 0, 1, count)
+    if reference is not None:
+        check_finite_array(function, "reference", [reference], 0, 1)
+
+
+def _as_array(values):
+    try:
+        return np.asarray(values)
+    except ValueError:  # rows of several lengths
+        return np.array(None)
+
+
 def _as_uint8(images):
-    images = np.asarray(images)
+    images = _as_array(images)
     is_float = images.dtype.kind == "f" and images.size and images.min() >= -1.0 and images.max() <= 1.0
     if (
         images.shape[1:] not in ((28, 28), (28, 28, 1))

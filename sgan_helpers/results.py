@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from sgan_helpers.checkpoints import locked, write_csv
-from sgan_helpers.checks import check_choice, check_number, check_path, check_type
+from sgan_helpers.checks import check_choice, check_dict, check_number, check_path, check_type
 
 COLUMNS = (
     "method",
@@ -232,7 +232,7 @@ def check_paired_arguments(results, method, baseline, confidence):
 
 def check_holm_arguments(differences, confidence):
     """Raise unless the arguments of `holm_intervals` are valid."""
-    check_type("holm_intervals", "differences", differences, dict)
+    check_dict("holm_intervals", "differences", differences, "arrays by the name of their question")
     for name, values in differences.items():
         values = np.asarray(values)
         if values.ndim != 1 or len(values) < 2 or not np.issubdtype(values.dtype, np.number):

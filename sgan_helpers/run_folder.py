@@ -282,7 +282,7 @@ def usable_cores():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
-def fingerprint(*arrays):
+def data_fingerprint(*arrays):
     """Return eight hexadecimal digits that change with any image or label, whatever the type of the labels."""
     digest = hashlib.sha256()
     for array in arrays:

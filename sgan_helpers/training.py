@@ -30,7 +30,7 @@ from sgan_helpers.methods import METHODS
 from sgan_helpers.methods.build import build_model, check_model_arguments, recipe_hash
 from sgan_helpers.metrics import evaluate_logits
 from sgan_helpers.networks import keras_defaults
-from sgan_helpers.run_folder import RunFolder, fingerprint, labels_per_class
+from sgan_helpers.run_folder import RunFolder, data_fingerprint, labels_per_class
 
 STEPS_PER_EXECUTION = 50
 
@@ -134,8 +134,8 @@ def train(
         "data_source": data_source,
         "evaluate_every": evaluate_every,
         "num_classes": num_classes,
-        "split_fingerprint": fingerprint(split.labeled_images, split.labeled_labels, split.unlabeled_images),
-        "test_fingerprint": fingerprint(test_images, test_labels),
+        "split_fingerprint": data_fingerprint(split.labeled_images, split.labeled_labels, split.unlabeled_images),
+        "test_fingerprint": data_fingerprint(test_images, test_labels),
     }
     run = RunFolder(output_dir, settings)
     try:

@@ -2,7 +2,8 @@
 
 import keras
 
-from sgan_helpers.checks import check_number, check_type
+from sgan_helpers.checks import check_int, check_number, check_type
+from sgan_helpers.data import MAX_SEED
 from sgan_helpers.methods.base import MethodModel
 from sgan_helpers.methods.sgan import update_class_discriminator
 from sgan_helpers.networks import build_discriminators
@@ -26,6 +27,7 @@ class Supervised(MethodModel):
 
     def __init__(self, class_discriminator, *, seed=0, learning_rate=5e-4, beta_1=0.5):
         check_type("Supervised", "class_discriminator", class_discriminator, keras.Model)
+        check_int("Supervised", "seed", seed, 0, MAX_SEED)
         check_number("Supervised", "learning_rate", learning_rate, 0, float("inf"))
         check_number("Supervised", "beta_1", beta_1, 0, 1, includes_low=True)
         super().__init__(class_discriminator, seed=seed)
