@@ -35,7 +35,7 @@ class MethodModel(keras.Model):
 
     def add_optimizer(self, name, network, learning_rate, beta_1):
         """Return an Adam optimiser of a network's variables, which checkpoints will hold."""
-        optimizer = keras.optimizers.Adam(float(learning_rate), float(beta_1), name=name)
+        optimizer = keras.optimizers.Adam(float(learning_rate), beta_1, name=name)
         optimizer.build(network.trainable_variables)
         self.optimizers.append(optimizer)
         return optimizer
