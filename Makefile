@@ -13,7 +13,7 @@ COURSE ?= assignment
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-all test-browser test-colab pdf notebooks exercises assignment pages train results first classifiers walks stills bench repository clean
+.PHONY: help book test test-all soak test-browser test-colab pdf notebooks exercises assignment pages train results first classifiers walks stills bench repository clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,12 +40,15 @@ book: $(READY)  ## build the book from the stored outputs into _build/html
 test: $(READY)  ## check the code, test the package and the book, execute every chapter in FAST mode (five minutes)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not soak"
 	SGAN_FAST=1 SGAN_MNIST=sample $(NBVAL) $(CHAPTERS)
 
 test-all: $(READY)  ## what takes longer: grading with nbgrader, a cluster, other seeds; chapters and solutions on the whole database
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "slow and not soak"
 	SGAN_FAST=1 $(NBVAL) $(CHAPTERS) notebooks/solutions
+
+soak: $(READY)  ## kill, cut and damage runs, caches and downloads many times over (half an hour)
+	$(BIN)/python -m pytest -s -m soak tests/test_soak.py
 
 pdf: $(READY)  ## print the whole book into _build/book.pdf (five minutes; needs Debian's chromium)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/browser/requirements.txt
