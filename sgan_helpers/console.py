@@ -30,6 +30,11 @@ class Unbreakable:
             pass  # closed; or a signal came amid another print; or there is no stream
         return len(text)
 
+    def isatty(self):
+        with contextlib.suppress(ValueError, AttributeError):
+            return self.stream.isatty()
+        return False
+
     def flush(self):
         with contextlib.suppress(OSError, ValueError, RuntimeError, AttributeError):
             self.stream.flush()

@@ -302,7 +302,7 @@ def _run_job_from_stdin():
 
 def _exit_with_parent():
     sys.stdin.read()  # returns when the other end is closed
-    _thread.interrupt_main()  # as Ctrl-C does: the run saves its checkpoint and ends
+    _thread.interrupt_main(signal.SIGTERM)  # the run saves its checkpoint and ends
     time.sleep(GRACE_SECONDS)
     os._exit(1)
 
@@ -334,7 +334,7 @@ def _run_here(experiments, runs_dir, source, processes):
             told = set()
             while not all(future.done() for future in running):  # a run may just be starting
                 for process in set(list(_LIVE)) - told:
-                    process.send_signal(signal.SIGINT)  # once: it saves its checkpoint and ends
+                    process.send_signal(signal.SIGTERM)  # once: it saves its checkpoint and ends
                     told.add(process)
                 time.sleep(0.05)
             raise
