@@ -39,6 +39,7 @@ DOORS = {
     sgan_helpers.draw_rows: {**DRAW, "batch_size": 2, "count": 3},
     sgan_helpers.draw_noise: {**DRAW, "batch_size": 2, "latent_dim": 3},
     sgan_helpers.distort_images: {"images": IMAGES, **DRAW, "amounts": dict.fromkeys(DISTORTION, 0.0)},
+    sgan_helpers.like_mnist: {"picture": np.eye(9, dtype=np.uint8), "ground": 0},
     sgan_helpers.class_loss: {"labels": tf.constant([0, 1, 2]), "class_logits": ONES},
     sgan_helpers.real_loss: {"real_logits": ONES},
     sgan_helpers.fake_loss: {"fake_logits": ONES},
