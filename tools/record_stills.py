@@ -21,7 +21,6 @@ from playwright.sync_api import sync_playwright
 ROOT = pathlib.Path(__file__).parents[1]
 HTML = ROOT / "_build" / "html" / "book"
 STILLS = ROOT / "book" / "_static" / "lab"
-UPDATES = 1000
 
 
 def photograph_lab(page):
@@ -30,10 +29,7 @@ def photograph_lab(page):
     rows = []
     for button in page.locator("[data-experiment]").all():
         button.click()
-        page.wait_for_function(
-            f"parseInt(document.querySelector('.lab-figures').textContent) > {UPDATES}", timeout=120_000
-        )
-        page.locator("[data-act=play]").click()
+        page.wait_for_function("document.querySelector('[data-act=play]').textContent === 'Play'", timeout=120_000)
         planes = page.evaluate("[...document.querySelectorAll('.lab-panel canvas')].map(each => each.toDataURL())")
         kinds = page.evaluate("[...document.querySelectorAll('.lab-panel option:checked')].map(each => each.text)")
         kinds = [kind.split(":")[0] for kind in kinds]

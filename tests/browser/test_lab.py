@@ -175,6 +175,24 @@ def test_an_experiment_reaches_what_it_promises(lab, number):
         assert low <= found[0] <= high, f"{fakes}: {found[0]}"
 
 
+HOLLOWS = [(0.40 * np.cos(angle) - 0.37, 0.40 * np.sin(angle) - 0.18) for angle in np.pi * np.linspace(0, 1, 4)]
+BY_HAND = {  # what the page says of fakes that are put by hand before the training: places, accuracies
+    "in the hollows": ([*HOLLOWS, *((-x, -y) for x, y in HOLLOWS)], (95, 100)),
+    "around": ([(1.3 * np.cos(angle), 1.15 * np.sin(angle)) for angle in np.pi * np.arange(8) / 4], (70, 88)),
+}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("where", BY_HAND)
+def test_fakes_put_by_hand_do_what_the_page_says(lab, where, seed):
+    places, (low, high) = BY_HAND[where]
+    found = lab.evaluate(
+        TRAIN.replace("new Training(choices);", "new Training(choices); training.placed = choices.placed;"),
+        {"shape": "moons", "labels": 2, "seed": seed, "fakes": "hand", "placed": np.ravel(places).tolist()},
+    )
+    assert low <= found[0] <= high, found[0]
+
+
 def test_the_same_choices_give_the_same_training(lab):
     choices = {"shape": "rings", "labels": 3, "fakes": "fool", "seed": 5}
     assert lab.evaluate(TRAIN, choices) == lab.evaluate(TRAIN, choices) != lab.evaluate(TRAIN, {**choices, "seed": 6})
@@ -188,12 +206,14 @@ def test_the_page_plays_steps_and_takes_labels_away(open_page, width):
     page.locator("[data-act=step]").click()
     assert figures.inner_text().startswith("1 updates")
     page.locator("[data-experiment]").nth(1).click()
-    page.wait_for_function("parseInt(document.querySelectorAll('.lab-figures')[1]?.textContent) > 40")
-    page.locator("[data-act=play]").click()
+    page.wait_for_function("document.querySelector('[data-act=play]').textContent === 'Play'", timeout=120_000)
+    assert 1000 <= int(figures.inner_text().split()[0]) < 1010
+    assert page.locator(".lab-back").inner_text() == "Experiment 2. Fakes in the gaps: why?"
     stands = figures.inner_text()
     page.wait_for_timeout(300)
     assert figures.inner_text() == stands and page.locator(".lab-panel").count() == 2
     page.locator("[data-act=restart]").click()
+    page.locator("[name=tool]").select_option("label")
     x, y = page.evaluate("""() => {
         const {points, labeled: [row]} = new Training({shape: "moons", labels: 2, seed: 2});
         return [points[2 * row], points[2 * row + 1]];
@@ -203,6 +223,9 @@ def test_the_page_plays_steps_and_takes_labels_away(open_page, width):
         position={"x": (x / 1.4 + 1) / 2 * box["width"], "y": (1 - y / 1.4) / 2 * box["width"]}
     )
     assert figures.inner_text().startswith("0 updates, 3 labels")
+    page.locator("[name=tool]").select_option("fake")
+    page.locator("canvas").first.click(position={"x": 30, "y": 30})
+    assert page.locator(".lab-panel select").first.input_value() == "hand"
     assert not page.troubles
 
 

@@ -18,7 +18,7 @@ class Drawing {
     this.small = "small" in root.dataset;
     root.innerHTML = `<div><canvas class="draw-board" width="${BOARD}" height="${BOARD}" tabindex="0" role="img"
       aria-label="A board to draw a digit on, by mouse or finger. With the keyboard, arrows move the pen, the space bar puts it down and lifts it, Delete clears."></canvas>
-      <div class="lab-controls"><button type="button">Clear</button><label>as <select></select></label></div>
+      <div class="lab-controls"><button type="button">Clear</button><button type="button">Undo</button><label>as <select></select></label></div>
       <figure><canvas class="draw-seen" width="28" height="28" role="img" aria-label="The image that the classifiers see"></canvas>
       <figcaption>what the classifiers see</figcaption></figure></div>
       <div><div class="draw-answers"></div><p class="draw-says" role="status"></p></div>`;
@@ -27,8 +27,10 @@ class Drawing {
     [this.says, this.preparation] = [".draw-says", "select"].map(find);
     for (const [name, [words]] of Object.entries(PREPARATIONS)) this.preparation.add(new Option(words, name));
     this.preparation.closest("label").hidden = find("figure").hidden = this.small;
-    this.preparation.addEventListener("change", () => this.answer());
-    find("button").addEventListener("click", () => this.show([]));
+    this.preparation.addEventListener("change", () => this.show(this.strokes));
+    const [clear, undo] = root.querySelectorAll("button");
+    clear.addEventListener("click", () => this.show([]));
+    undo.addEventListener("click", () => this.show(this.strokes.slice(0, -1)));
     this.board.addEventListener("pointerenter", loadClassifiers, { once: true });
     this.board.addEventListener("focus", loadClassifiers, { once: true });
     this.board.addEventListener("pointerdown", (event) => {
@@ -80,16 +82,18 @@ class Drawing {
   /** Draw the strokes, and answer with the next frame. */
   change() {
     const pen = this.board.getContext("2d", { willReadFrequently: true });
-    pen.fillStyle = "black";
+    const dark = this.preparation.value === "inverted";
+    pen.fillStyle = dark ? "white" : "black";
     pen.fillRect(0, 0, BOARD, BOARD);
-    Object.assign(pen, { strokeStyle: "white", lineWidth: PEN, lineCap: "round", lineJoin: "round" });
+    Object.assign(pen, { strokeStyle: dark ? "black" : "white", lineWidth: PEN, lineCap: "round", lineJoin: "round" });
     for (const stroke of this.strokes) {
       pen.beginPath();
       pen.moveTo(...stroke[0].map((place) => (place * BOARD) / 100));
       for (const place of stroke) pen.lineTo(...place.map((each) => (each * BOARD) / 100));
       pen.stroke();
     }
-    this.picture = pen.getImageData(0, 0, BOARD, BOARD).data.filter((_, place) => place % 4 === 0);
+    const pixels = pen.getImageData(0, 0, BOARD, BOARD).data.filter((_, place) => place % 4 === 0);
+    this.picture = dark ? pixels.map((value) => 255 - value) : pixels; // the sign is bright here, whatever is shown
     if (document.activeElement === this.board && this.board.matches(":focus-visible")) this.showPen(pen);
     if (!this.waiting) this.waiting = requestAnimationFrame(() => this.answer({ aloud: false }));
   }

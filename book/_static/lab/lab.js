@@ -6,6 +6,7 @@ const COLORS = { classes: ["#0072b2", "#e69f00"], fake: "#cc79a7", real: "#66666
 const GRID = 56; // places along each side at which the regions are computed
 const PACE = 8; // updates in a frame, at most: faster, and nobody could watch
 const BUDGET = 7; // milliseconds of updates in a frame, at most
+const EXPERIMENT = 1000; // updates after which an experiment rests
 const SELDOM = 4; // frames between two pictures of the regions, which cost more than the rest
 
 /** One training with its picture, its choice of fakes and its figures. */
@@ -74,8 +75,10 @@ class Panel {
     if (this.lab.draws) {
       this.lab.drawOwn(x, y);
       this.layer = drawLayer(this.canvas.width, this.lab.own.points);
-    } else if (this.fakes === "hand" && tool === "fake") training.placed.push(x, y);
-    else if (training.classes.length) {
+    } else if (tool === "fake") {
+      training.fakes = this.fakes = this.select.value = "hand";
+      training.placed.push(x, y);
+    } else if (training.classes.length) {
       const row = training.classes.reduce(
         (best, _, each) => (this.far(each, x, y) < this.far(best, x, y) ? each : best),
         0
@@ -99,7 +102,9 @@ class Panel {
     const at = (value) => ((value / REACH + 1) * size) / 2;
     if (regions) this.ground = drawRegions(training.discriminator, this.lab.height.checked);
     pen.imageSmoothingEnabled = this.lab.height.checked;
-    pen.drawImage(this.ground, 0, 0, size, size);
+    pen.fillStyle = "white"; // an untrained network has nothing to say
+    pen.fillRect(0, 0, size, size);
+    if (training.updates) pen.drawImage(this.ground, 0, 0, size, size);
     pen.drawImage(this.layer, 0, 0);
     pen.strokeStyle = COLORS.fake;
     pen.lineWidth = 2.5;
@@ -191,11 +196,12 @@ class Lab {
       <label>Data <select name="shape"></select></label>
       <label>Labels of each class <input name="labels" type="range" min="1" max="12"><output></output></label>
       <label>Seed <input name="seed" type="number" min="0" max="999"></label>
-      <label>A click places <select name="tool"><option value="fake">a fake, where fakes are yours</option>
-        <option value="label">or takes away a label</option><option value="0" hidden>points of the blue class</option>
-        <option value="1" hidden>points of the orange class</option></select></label>
-      <label><input name="height" type="checkbox"> show how real, log Z</label>
-      <label><input name="compare" type="checkbox"> compare two</label></div><div class="lab-panels"></div>`;
+      <label>A click <select name="tool"><option value="fake">puts a fake</option>
+        <option value="label">gives or takes a label</option><option value="0" hidden>draws blue points</option>
+        <option value="1" hidden>draws orange points</option></select></label>
+      <label><input name="height" type="checkbox"> show log Z: light is real, dark is fake</label>
+      <label><input name="compare" type="checkbox"> compare two</label> <a class="lab-back" hidden></a></div>
+      <div class="lab-panels"></div>`;
     const field = (name) => root.querySelector(`[name=${name}]`);
     [this.shape, this.labels, this.seed, this.tool, this.height, this.compare] = "shape labels seed tool height compare"
       .split(" ")
@@ -208,7 +214,8 @@ class Lab {
     this.play.addEventListener("click", () => this.run(!this.running));
     root.querySelector("[data-act=step]").addEventListener("click", () => this.step());
     root.querySelector("[data-act=restart]").addEventListener("click", () => this.restart());
-    for (const input of [this.labels, this.seed, this.tool]) input.addEventListener("change", () => this.restart());
+    for (const input of [this.labels, this.seed]) input.addEventListener("change", () => this.restart());
+    this.tool.addEventListener("change", () => this.shape.value === "own" && this.restart());
     this.shape.addEventListener("change", () => this.changeData());
     this.labels.addEventListener("input", () => this.showLabels());
     this.height.addEventListener("change", () => {
@@ -257,6 +264,7 @@ class Lab {
   /** Set everything up for a training with one kind of fakes, or for two. */
   set({ shape, labels, seed, fakes }) {
     this.run(false);
+    this.stopAt = Infinity;
     if (shape !== this.shape.value) {
       this.shape.value = shape;
       this.panels = [];
@@ -300,6 +308,10 @@ class Lab {
     for (let update = 0; update < PACE && performance.now() - started < BUDGET; update++) {
       for (const panel of this.panels) panel.training.update();
     }
+    if (this.panels[0].training.updates >= this.stopAt) {
+      this.stopAt = Infinity; // who presses Play goes on
+      return this.run(false);
+    }
     this.frames = (this.frames ?? 0) + 1;
     for (const [number, panel] of this.panels.entries()) {
       panel.draw({ regions: this.frames % SELDOM === number });
@@ -316,7 +328,13 @@ if (root) {
     button.hidden = false;
     button.addEventListener("click", () => {
       lab.set(JSON.parse(button.dataset.experiment));
+      lab.stopAt = EXPERIMENT;
       lab.run(true);
+      const section = button.closest("section");
+      const back = root.querySelector(".lab-back");
+      back.href = `#${section.id}`;
+      back.textContent = `Experiment ${section.querySelector("h3").firstChild.textContent}: why?`;
+      back.hidden = false;
       root.scrollIntoView({ block: "start" });
     });
   }
