@@ -65,7 +65,7 @@ def keep(rows, path, inches):
             axis.axis("off")
         for axis, (picture, caption) in zip(line, row, strict=False):
             axis.imshow(picture, interpolation="nearest")
-            axis.set_title(caption, fontsize=9)
+            axis.set_title(caption, fontsize=7)
     figure.tight_layout()
     figure.canvas.draw()
     drawn = Image.frombuffer("RGBA", figure.canvas.get_width_height(), figure.canvas.buffer_rgba()).convert("RGB")

@@ -83,10 +83,17 @@ class Panel {
         (best, _, each) => (this.far(each, x, y) < this.far(best, x, y) ? each : best),
         0
       );
-      const near = training.labeled.findIndex((each) => this.far(each, x, y) < 0.08);
-      if (near >= 0) training.labeled.splice(near, 1);
-      else training.labeled.push(row);
+      const near = training.labeled.find((each) => this.far(each, x, y) < 0.08);
+      for (const panel of this.lab.panels) panel.changeLabel(near ?? row, near !== undefined); // all have the same data
     }
+    this.draw();
+    this.tell();
+  }
+
+  /** Take the label of a point away, or give it one. */
+  changeLabel(row, away) {
+    const others = this.training.labeled.filter((each) => each !== row);
+    this.training.labeled = away ? others : [...others, row];
     this.draw();
     this.tell();
   }
