@@ -1,5 +1,7 @@
 """Every loss term of the book, one function each. All take logits: no softmax and no sigmoid comes before them."""
 
+import contextlib
+
 import tensorflow as tf
 
 
@@ -140,13 +142,16 @@ RANKS = {"labels": 1, "pseudo_labels": 1, "sure": 1, "class_logits": 2}  # of th
 
 
 def check_loss_arguments(function, **tensors):
-    """Raise unless labels are tensors of ints, or arrays, all else is of floats of one kind, and shapes are theirs.
+    """Raise unless labels are tensors of ints, arrays or lists, all else is of floats of one kind, and shapes fit.
 
     A shape that is not known yet, and the values of a tensor, are not looked at.
     """
     lengths, kinds = set(), set()
     for name, value in tensors.items():
         wanted = "ints" if name.endswith("labels") else "floats"
+        if isinstance(value, (list, tuple)):
+            with contextlib.suppress(TypeError, ValueError):
+                value = tf.convert_to_tensor(value)
         fits = hasattr(value, "dtype") and hasattr(value, "shape") and str(value.dtype) not in ("object", "str")
         if fits:
             shape = tf.TensorShape(value.shape)

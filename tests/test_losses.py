@@ -82,3 +82,10 @@ def test_consistency_is_the_cross_entropy_of_the_sure_over_the_whole_batch():
     value = losses.consistency_loss(np.array([1, 2]), tf.constant([1.0, 0.0]), logits)
     np.testing.assert_allclose(value, -log_probabilities[0, 1] / 2, rtol=1e-6)
     assert losses.consistency_loss(np.array([1, 2]), tf.zeros(2), logits) == 0
+
+
+def test_labels_may_be_a_list():
+    logits = tf.constant([[1.0, 0.0], [0.0, 3.0]])
+    assert float(losses.class_loss([0, 1], logits)) == float(losses.class_loss(tf.constant([0, 1]), logits))
+    with pytest.raises(TypeError, match="'labels' parameter of class_loss"):
+        losses.class_loss([0.5, 1.0], logits)
