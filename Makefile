@@ -34,7 +34,7 @@ $(BENCH_READY): requirements.lock benchmarks/requirements.txt pyproject.toml
 	@touch $(BENCH_READY)
 
 book: $(READY)  ## build the book from the stored outputs into _build/html
-	$(BIN)/jupyter-book build . -W -n --keep-going
+	$(BIN)/jupyter-book build . --all -W -n --keep-going
 	@echo "The book is at $(CURDIR)/_build/html/index.html"
 
 test: $(READY)  ## check the code, test the package and the book, execute every chapter in FAST mode (five minutes)
