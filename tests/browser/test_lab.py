@@ -226,7 +226,29 @@ def test_the_page_plays_steps_and_takes_labels_away(open_page, width):
     page.locator("[name=tool]").select_option("fake")
     page.locator("canvas").first.click(position={"x": 30, "y": 30})
     assert page.locator(".lab-panel select").first.input_value() == "hand"
-    assert not page.troubles
+    undo = page.locator(".lab-panel button").first
+    undo.click()
+    assert undo.is_hidden() and not page.troubles
+
+
+def test_a_place_tells_its_height_and_class(open_page):
+    page = open_page("book/lab.html")
+    here = page.locator(".lab-here")
+    page.locator(".lab-panel select").select_option("gaps")
+    canvas = page.locator("canvas").first
+    canvas.hover(position={"x": 5, "y": 5})
+    assert here.inner_text() == "Where you point: nothing is learned yet."
+    page.locator("[data-act=play]").click()
+    page.wait_for_function("parseInt(document.querySelector('.lab-figures').textContent) > 300")
+    page.locator("[data-act=play]").click()
+    assert re.fullmatch(r"Where you point: log Z is −\d+\.\d, fake; if real, a \w+ with \d+ %\.", here.inner_text())
+    x, y, kind = page.evaluate("""() => {
+        const {points, labeled: [row], classes} = new Training({shape: "moons", labels: 2, seed: 1});
+        return [points[2 * row], points[2 * row + 1], classes[row]];
+    }""")
+    width = canvas.bounding_box()["width"]
+    canvas.hover(position={"x": (x / 1.4 + 1) / 2 * width, "y": (1 - y / 1.4) / 2 * width})
+    assert f"real; if real, a {['circle', 'square'][kind]} with" in here.inner_text() and not page.troubles
 
 
 @pytest.mark.parametrize("width", [1440, 390])

@@ -16,20 +16,26 @@ class Panel {
     this.fakes = fakes;
     this.element = document.createElement("div");
     this.element.className = "lab-panel";
-    this.element.innerHTML = `<label>Fakes <select></select></label>
-      <canvas width="600" height="600" tabindex="0" role="img"></canvas><p class="lab-figures" role="status"></p>`;
-    [this.select, this.canvas, this.figures] = ["select", "canvas", "p"].map((name) =>
-      this.element.querySelector(name)
-    );
+    this.element.innerHTML = `<label>Fakes <select></select> <button type="button" hidden>Undo</button></label>
+      <canvas width="600" height="600" tabindex="0" role="img"></canvas>
+      <p class="lab-here">Point at a place to read its log Z.</p><p class="lab-figures" role="status"></p>`;
+    [this.select, this.undo, this.canvas, this.here, this.figures] = "select button canvas .lab-here .lab-figures"
+      .split(" ")
+      .map((selector) => this.element.querySelector(selector));
     for (const [value, text] of Object.entries(FAKES)) this.select.add(new Option(text, value));
     this.select.value = fakes;
     this.select.addEventListener("change", () => {
       this.fakes = this.select.value;
       this.restart();
     });
-    this.canvas.addEventListener("pointerdown", (event) => this.touch(event));
+    this.undo.addEventListener("click", () => {
+      this.training.placed.length -= 2;
+      this.draw();
+    });
+    this.canvas.addEventListener("pointerdown", (event) => this.put(...this.placeOf(event)));
     this.canvas.addEventListener("pointermove", (event) => {
-      if (event.buttons && this.lab.draws) this.touch(event);
+      if (event.buttons && this.lab.draws) this.put(...this.placeOf(event));
+      else this.read(...this.placeOf(event));
     });
     this.canvas.addEventListener("pointerup", () => this.lab.draws && this.lab.restart());
     this.canvas.addEventListener("keydown", (event) => this.press(event));
@@ -48,11 +54,23 @@ class Panel {
     this.tell();
   }
 
-  touch(event) {
+  placeOf(event) {
     const box = this.canvas.getBoundingClientRect();
-    this.put(
-      ...[event.clientX - box.left, box.bottom - event.clientY].map((place) => REACH * ((2 * place) / box.width - 1))
+    return [event.clientX - box.left, box.bottom - event.clientY].map((place) => REACH * ((2 * place) / box.width - 1));
+  }
+
+  /** Say what the discriminator thinks of a place, until another one is pointed at. */
+  read(...place) {
+    this.place = place;
+    const { heights, probabilities } = realLogitsOf(
+      this.training.discriminator.forward(Float32Array.from(place), 1),
+      1
     );
+    const kind = probabilities[1] > 0.5 ? "a square" : "a circle";
+    const height = heights[0].toFixed(1).replace("-", "−");
+    this.here.textContent = this.training.updates
+      ? `Where you point: log Z is ${height}, ${heights[0] > 0 ? "real" : "fake"}; if real, ${kind} with ${(100 * Math.max(...probabilities)).toFixed(0)} %.`
+      : "Where you point: nothing is learned yet.";
   }
 
   /** Arrows move a cursor over the plane, and Enter or the space bar does what a click does there. */
@@ -61,6 +79,7 @@ class Panel {
     if (event.key in steps) {
       this.cursor = this.cursor.map((place, axis) => Math.min(Math.max(place + steps[event.key][axis], -REACH), REACH));
       this.draw();
+      this.read(...this.cursor);
     } else if (event.key === "Enter" || event.key === " ") {
       this.put(...this.cursor);
       if (this.lab.draws) this.lab.restart();
@@ -116,6 +135,7 @@ class Panel {
     pen.strokeStyle = COLORS.fake;
     pen.lineWidth = 2.5;
     const fakes = this.fakes === "hand" ? training.placed : (training.shown ?? []);
+    this.undo.hidden = this.fakes !== "hand" || !fakes.length;
     for (let place = 0; place < fakes.length; place += 2) {
       const [x, y] = [at(fakes[place]), size - at(fakes[place + 1])];
       pen.beginPath();
@@ -144,6 +164,7 @@ class Panel {
 
   tell() {
     const { updates, losses, labeled } = this.training;
+    if (this.place) this.read(...this.place);
     const parts = Object.entries(losses).map(([name, loss]) => `${name} ${loss.toFixed(2)}`);
     const accuracy = this.training.accuracy().toFixed(0);
     this.figures.textContent = this.lab.empty
