@@ -139,7 +139,7 @@ def test_a_one_is_drawn_by_keyboard(open_page):
 
 
 def test_what_breaks_them_breaks_them(open_page):
-    """The page says that the 1 with a foot is a 2 for all three, and that the small 7 is read once it is cleaned."""
+    """The page says who reads the 3 and the open 4, that the 1 with a foot is a 2 for all, and what cleaning does."""
     page = open_page("book/draw.html")
     answers = {}
     for button in page.locator("[data-drawing]").all():
@@ -148,6 +148,7 @@ def test_what_breaks_them_breaks_them(open_page):
         page.wait_for_timeout(100)
         lines = page.locator(".draw-says").inner_text().splitlines()
         answers[button.inner_text()] = [int(line.split(": ")[1][0]) for line in lines]
+    assert answers["Draw a 3"] == [5, 3, 3] and answers["Draw an open 4"] == [9, 9, 4]
     assert answers["Draw a 1 with a foot"] == [2, 2, 2]
     assert answers["Draw it small, only shrunk"] == [1, 1, 1] and answers["The same, cleaned"] == [7, 7, 7]
     assert 7 not in answers["Draw dark on white"] and len(set(answers["Draw an A"])) == 3
