@@ -248,7 +248,10 @@ def test_a_place_tells_its_height_and_class(open_page):
     }""")
     width = canvas.bounding_box()["width"]
     canvas.hover(position={"x": (x / 1.4 + 1) / 2 * width, "y": (1 - y / 1.4) / 2 * width})
-    assert f"real; if real, a {['circle', 'square'][kind]} with" in here.inner_text() and not page.troubles
+    assert f"real; if real, a {['circle', 'square'][kind]} with" in here.inner_text()
+    page.locator(".lab-panel select").select_option("none")
+    page.locator("[data-act=step]").click()
+    assert "which means nothing without fakes; a " in here.inner_text() and not page.troubles
 
 
 @pytest.mark.parametrize("width", [1440, 390])

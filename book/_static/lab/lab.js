@@ -68,8 +68,10 @@ class Panel {
     );
     const kind = probabilities[1] > 0.5 ? "a square" : "a circle";
     const height = heights[0].toFixed(1).replace("-", "−");
+    const sure = `${kind} with ${(100 * Math.max(...probabilities)).toFixed(0)} %`;
+    const verdict = `${heights[0] > 0 ? "real" : "fake"}; if real, ${sure}`;
     this.here.textContent = this.training.updates
-      ? `Where you point: log Z is ${height}, ${heights[0] > 0 ? "real" : "fake"}; if real, ${kind} with ${(100 * Math.max(...probabilities)).toFixed(0)} %.`
+      ? `Where you point: log Z is ${height}, ${this.fakes === "none" ? `which means nothing without fakes; ${sure}` : verdict}.`
       : "Where you point: nothing is learned yet.";
   }
 
