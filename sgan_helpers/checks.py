@@ -10,6 +10,7 @@ import numpy as np
 
 IMAGE_SHAPE = (28, 28, 1)
 LARGEST_INT = 2**31 - 1
+LARGEST_SIZE = 10_000  # of a dimension that is allocated; more fills the memory, which ends the process without a word
 
 
 def plain_ints(function):

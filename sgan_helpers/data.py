@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from sgan_helpers.checks import (
+    LARGEST_SIZE,
     check_choice,
     check_every_class,
     check_images,
@@ -88,7 +89,8 @@ def batch_stream(split, *, seed, start, stop, batch_size=100):
         seed: int in [0, 2**31 - 1].
         start: int, the first iteration, from 0.
         stop: int, the iteration after the last.
-        batch_size: int, the number of labelled and of unlabelled images in a batch, drawn with replacement.
+        batch_size: int in [1, 10000], the number of labelled and of unlabelled images in a batch, drawn with
+            replacement.
 
     Returns:
         A `tf.data.Dataset` of tuples: step (int64 scalar), labelled images (batch_size, 28, 28, 1),
@@ -140,8 +142,8 @@ def draw_noise(seed, stream, step, batch_size, latent_dim):
         seed: int in [0, 2**31 - 1], the run's seed.
         stream: "fake_noise" or "generator_noise", the name of the update that uses it.
         step: int64 scalar tensor, the iteration, from 0.
-        batch_size: int, the number of noise vectors.
-        latent_dim: int, the length of one.
+        batch_size: int in [1, 10000], the number of noise vectors.
+        latent_dim: int in [1, 10000], the length of one.
 
     Returns:
         float32 tensor (batch_size, latent_dim), standard normal.
@@ -156,7 +158,7 @@ def draw_noise(seed, stream, step, batch_size, latent_dim):
 def check_row_arguments(seed, stream, step, batch_size, count):
     """Raise unless the arguments of `draw_rows` are valid."""
     check_seed_and_stream("draw_rows", seed, stream, step)
-    check_int("draw_rows", "batch_size", batch_size, 1)
+    check_int("draw_rows", "batch_size", batch_size, 1, LARGEST_SIZE)
     check_int("draw_rows", "count", count, 1)
 
 
@@ -165,7 +167,7 @@ def check_noise_arguments(seed, stream, step, batch_size, latent_dim):
     check_seed_and_stream("draw_noise", seed, stream, step)
     for name, value in (("batch_size", batch_size), ("latent_dim", latent_dim)):
         if not tf.is_tensor(value):
-            check_int("draw_noise", name, value, 1)
+            check_int("draw_noise", name, value, 1, LARGEST_SIZE)
 
 
 def check_split_arguments(images, labels, per_class, seed):
@@ -198,4 +200,4 @@ def check_stream_arguments(split, seed, start, stop, batch_size):
     check_int("batch_stream", "seed", seed, 0, MAX_SEED)
     check_int("batch_stream", "start", start, 0)
     check_int("batch_stream", "stop", stop, start)
-    check_int("batch_stream", "batch_size", batch_size, 1)
+    check_int("batch_stream", "batch_size", batch_size, 1, LARGEST_SIZE)

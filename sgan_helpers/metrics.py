@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import log_softmax
 from sklearn.metrics import accuracy_score, confusion_matrix
 
-from sgan_helpers.checks import check_int
+from sgan_helpers.checks import LARGEST_SIZE, check_int
 
 
 def evaluate_logits(logits, labels):
@@ -45,7 +45,7 @@ def expected_calibration_error(probabilities, labels, bins=15):
     Args:
         probabilities: float array (N, K), rows sum to 1.
         labels: int array (N,).
-        bins: int, the number of bins of (0, 1].
+        bins: int in [1, 10000], the number of bins of (0, 1].
 
     Returns:
         float in [0, 1]; 0 is perfectly calibrated.
@@ -88,7 +88,7 @@ def check_logits(logits, labels, function="evaluate_logits", name="logits"):
 def check_probabilities(function, name, values, labels, bins=1, are_logarithms=False):
     """Raise unless probabilities (N, K), or their logarithms, and labels (N,) belong together."""
     check_logits(values, labels, function, name)
-    check_int(function, "bins", bins, 1)
+    check_int(function, "bins", bins, 1, LARGEST_SIZE)
     probabilities = np.exp(values) if are_logarithms else values
     if not (probabilities >= 0).all() or not np.allclose(probabilities.sum(axis=1), 1.0, atol=1e-3):
         raise ValueError(

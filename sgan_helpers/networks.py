@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from sgan_helpers.checks import check_images, check_int, check_type, plain_ints
+from sgan_helpers.checks import LARGEST_SIZE, check_images, check_int, check_type, plain_ints
 from sgan_helpers.pictures import warn_of_foreign_images
 
 
@@ -62,7 +62,7 @@ def build_discriminators(num_classes=10):
     """Build the class discriminator and the binary discriminator. Every layer but the output is the same object.
 
     Args:
-        num_classes: int of at least 2, the number of classes K.
+        num_classes: int in [2, 10000], the number of classes K.
 
     Returns:
         A pair of uncompiled `keras.Model`: `class_discriminator` maps float32 images (batch, 28, 28, 1) in [-1, 1]
@@ -73,7 +73,7 @@ def build_discriminators(num_classes=10):
 
     Source: Odena (2016); two outputs on one trunk.
     """
-    check_int("build_discriminators", "num_classes", num_classes, 2)
+    check_int("build_discriminators", "num_classes", num_classes, 2, LARGEST_SIZE)
     images = keras.Input((28, 28, 1), name="images")
     features = build_trunk()(images)
     class_logits = layers.Dense(num_classes, name="class_logits")(features)
@@ -92,7 +92,7 @@ def build_feature_discriminator(num_classes=10):
     match the means of so few, a generator need not draw anything like a digit.
 
     Args:
-        num_classes: int of at least 2, the number of classes K.
+        num_classes: int in [2, 10000], the number of classes K.
 
     Returns:
         An uncompiled `keras.Model` from float32 images (batch, 28, 28, 1) in [-1, 1] to a list of class logits
@@ -103,7 +103,7 @@ def build_feature_discriminator(num_classes=10):
 
     Source: Salimans et al. (2016), section 3.1: the features are an intermediate layer of the discriminator.
     """
-    check_int("build_feature_discriminator", "num_classes", num_classes, 2)
+    check_int("build_feature_discriminator", "num_classes", num_classes, 2, LARGEST_SIZE)
     images = keras.Input((28, 28, 1), name="images")
     hidden = images
     for number, (maps, size) in enumerate(((24, 5), (48, 3), (96, 3)), start=1):  # 14 x 14, 7 x 7, 4 x 4
@@ -134,8 +134,8 @@ def build_generator(latent_dim=100, hidden_units=(512, 256, 128)):
     Each hidden layer is dense, batch normalisation, leaky ReLU. Without the normalisation the generator collapses.
 
     Args:
-        latent_dim: int of at least 1, the length of a noise vector.
-        hidden_units: sequence of ints of at least 1, the widths of the hidden dense layers, first to last.
+        latent_dim: int in [1, 10000], the length of a noise vector.
+        hidden_units: sequence of ints in [1, 10000], the widths of the hidden dense layers, first to last.
 
     Returns:
         An uncompiled `keras.Sequential` named "generator". Its last activation is tanh.
@@ -188,11 +188,11 @@ def check_predict_arguments(class_discriminator, images, batch_size):
 
 def check_generator_sizes(latent_dim, hidden_units):
     """Raise unless the generator's sizes are positive ints."""
-    check_int("build_generator", "latent_dim", latent_dim, 1)
+    check_int("build_generator", "latent_dim", latent_dim, 1, LARGEST_SIZE)
     if not isinstance(hidden_units, (tuple, list)):
         raise TypeError(
             "The 'hidden_units' parameter of build_generator must be a tuple or list of ints of at least 1. "
             f"Got {hidden_units!r} instead."
         )
     for units in hidden_units:
-        check_int("build_generator", "hidden_units", units, 1)
+        check_int("build_generator", "hidden_units", units, 1, LARGEST_SIZE)

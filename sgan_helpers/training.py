@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from sgan_helpers.checkpoints import first_not_finite
 from sgan_helpers.checks import (
+    LARGEST_SIZE,
     check_backend,
     check_every_class,
     check_images,
@@ -99,7 +100,7 @@ def train(
         evaluate_every: int of at least 1, iterations between evaluations. The last iteration is always evaluated.
         split_seed: int in [0, 2**31 - 1] or None, the seed that drew the split; only recorded.
         data_source: str, where the images come from; only recorded.
-        batch_size: int of at least 1, labelled and unlabelled images in a batch.
+        batch_size: int in [1, 10000], labelled and unlabelled images in a batch.
         networks: function from K to the networks of the method, see `build_networks` of its class; None: its own.
         hyperparameters: the method's own settings by name, such as `learning_rate` (float above 0) and `beta_1` (float
             in [0, 1)), of every Adam optimiser. Those that are not given keep the defaults of its class.
@@ -227,7 +228,7 @@ def check_train_arguments(split, test_images, test_labels, iterations, evaluate_
         )
     check_int("train", "iterations", iterations, 1)
     check_int("train", "evaluate_every", evaluate_every, 1)
-    check_int("train", "batch_size", batch_size, 1)
+    check_int("train", "batch_size", batch_size, 1, LARGEST_SIZE)
 
 
 def check_record_arguments(output_dir, resume, split_seed, data_source):

@@ -113,6 +113,23 @@ def test_what_is_malformed_is_named(pair, value):
         plt.close("all")
 
 
+SIZES = {"batch_size", "bins", "hidden_units", "latent_dim", "num_classes"}  # what an array's memory grows with
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [(door, name) for door in DOORS for name in DOORS[door] if name in SIZES],
+    ids=lambda pair: f"{pair[0].__name__}-{pair[1]}",
+)
+def test_a_size_that_no_memory_holds_is_named(pair):
+    door, name = pair
+    if door is sgan_helpers.predict_logits:  # slices the images that there are
+        return
+    size = (2**31 - 1,) if name == "hidden_units" else 2**31 - 1
+    with pytest.raises(ValueError, match=rf"'{name}' parameter of \w+ must be an int in \[\d, 10000\]. Got 2147483647"):
+        door(**{**DOORS[door], name: size})
+
+
 def test_every_door_is_tried():
     others = {"LabeledSplit", "METHODS", "train"}  # data, and what tests/test_training.py tries
     others |= {"SGAN", "Supervised", "build_trunk", "hold_out_validation"}

@@ -518,6 +518,7 @@ def test_unequal_classes_have_no_labels_per_class():
         ({"seed": -1}, ValueError, "'seed'.*Got -1"),
         ({"evaluate_every": 0}, ValueError, "'evaluate_every'.*Got 0"),
         ({"batch_size": False}, TypeError, "'batch_size'.*Got False"),
+        ({"batch_size": 2**31 - 1}, ValueError, r"'batch_size'.*\[1, 10000\]. Got 2147483647"),
         ({"learning_rate": 0.0}, ValueError, "'learning_rate'.*Got 0.0"),
         ({"learning_rate": float("nan")}, ValueError, "'learning_rate'.*Got nan"),
         ({"beta_1": 1.0}, ValueError, r"'beta_1'.*\[0, 1\).*Got 1.0"),

@@ -6,7 +6,7 @@ import json
 import keras
 
 from sgan_helpers import data
-from sgan_helpers.checks import check_amounts, check_choice, check_int, check_number
+from sgan_helpers.checks import LARGEST_SIZE, check_amounts, check_choice, check_int, check_number
 from sgan_helpers.methods import METHODS
 from sgan_helpers.networks import describe_layer, keras_defaults
 
@@ -18,7 +18,7 @@ def build_model(method, num_classes=10, *, seed, networks=None, **hyperparameter
 
     Args:
         method: one of `METHODS`.
-        num_classes: int of at least 2, the number of classes K.
+        num_classes: int in [2, 10000], the number of classes K.
         seed: int in [0, 2**31 - 1], the seed of noise and distortions.
         networks: function from K to the networks that the method's class takes, in its order; None means its own.
         hyperparameters: those of the method, by name; the others keep their defaults.
@@ -46,7 +46,7 @@ def recipe_of(method, batch_size=100, **arguments):
 
     Args:
         method: one of `METHODS`.
-        batch_size: int of at least 1.
+        batch_size: int in [1, 10000].
         arguments: as for `build_model`.
     """
     return recipe_hash(method, build_model(method, **{"seed": 0, **arguments}), batch_size)
@@ -67,7 +67,7 @@ def recipe_hash(method, model, batch_size):
 def check_model_arguments(function, method, num_classes, seed, networks, hyperparameters):
     """Raise unless the arguments that decide which model is built are valid."""
     check_choice(function, "method", method, METHODS)
-    check_int(function, "num_classes", num_classes, 2)
+    check_int(function, "num_classes", num_classes, 2, LARGEST_SIZE)
     check_int(function, "seed", seed, 0, data.MAX_SEED)
     if networks is not None and not callable(networks):
         raise TypeError(
