@@ -1,12 +1,14 @@
 """The command line, `python -m sgan_helpers train | sweep | evaluate | data`: it parses, calls, prints and draws."""
 
 import argparse
+import io
 import itertools
 import json
 import pathlib
 import sys
 from dataclasses import replace
 
+from sgan_helpers.checkpoints import write_atomically
 from sgan_helpers.checks import check_backend
 from sgan_helpers.console import import_tensorflow, signals_handled, unbreakable_output
 from sgan_helpers.methods import METHODS
@@ -21,6 +23,7 @@ EPILOG = """examples:
   python -m sgan_helpers evaluate runs/first                      test the saved classifier again
 """
 DEFAULT_ITERATIONS = 10000
+MARK = {"Source": "sgan_helpers"}  # in the pictures that a command may draw anew
 DATA_HELP = "auto, full, sample, or the path of an mnist.npz"
 
 
@@ -201,8 +204,8 @@ def sweep_command(options):
     from sgan_helpers.results import paired_difference
     from sgan_helpers.sweep import sweep
 
-    table, picture = pathlib.Path(options.output), pathlib.Path(options.output).with_suffix(".png")
-    if picture.exists() and not table.exists():
+    picture = pathlib.Path(options.output).with_suffix(".png")
+    if picture.exists() and not is_ours(picture):
         raise FileExistsError(f"The picture of the table would overwrite {str(picture)!r}. Name another --output.")
     try:
         results = sweep(
@@ -231,7 +234,7 @@ def sweep_command(options):
             for labels, row in paired_difference(results, method, "supervised").iterrows():
                 mean, low, high = 100 * row[["mean", "low", "high"]]
                 print(f"{labels:6,} labels  {mean:+.2f}, {low:+.2f} to {high:+.2f}")
-    plotting.plot_label_curve(errors).savefig(picture)
+    save_picture(plotting.plot_label_curve(errors), picture)
     print(f"\nThe rows are in {options.output}, a picture of them in {picture}.")
 
 
@@ -244,12 +247,30 @@ def draw_pictures(run):
 
     iterations = [row["iteration"] for row in run.history]
     accuracies = {run.summary["method"]: [row["test_accuracy"] for row in run.history]}
-    plotting.plot_accuracy(iterations, accuracies).savefig(run.output_dir / "accuracy.png")
+    save_picture(plotting.plot_accuracy(iterations, accuracies), run.output_dir / "accuracy.png")
     if len(run.losses) > 1:
-        plotting.plot_losses(run.losses).savefig(run.output_dir / "losses.png")
+        save_picture(plotting.plot_losses(run.losses), run.output_dir / "losses.png")
     if run.samples is not None:
-        plotting.plot_samples(run.samples, iterations).savefig(run.output_dir / "digits.png")
-        (run.output_dir / "digits.gif").write_bytes(plotting.animate_samples(run.samples))
+        save_picture(plotting.plot_samples(run.samples, iterations), run.output_dir / "digits.png")
+        write_atomically(run.output_dir / "digits.gif", plotting.animate_samples(run.samples))
+
+
+def save_picture(figure, path):
+    """Write a figure as PNG, the whole of it or nothing, with a mark by which `is_ours` knows it again."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png", metadata=MARK)
+    write_atomically(path, content.getvalue())
+
+
+def is_ours(picture):
+    """Return whether a file is a picture that `save_picture` has written."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(picture) as image:
+            return image.info.get("Source") == MARK["Source"]
+    except (UnidentifiedImageError, OSError):
+        return False
 
 
 def evaluate_command(options):

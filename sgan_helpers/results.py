@@ -180,7 +180,8 @@ def append_result(summary, path, history=()):
         ) from error
     where = "The 'summary' parameter of append_result"
     new, *tests = (typed_row(row, where) for row in (new, *tests))
-    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+    path = pathlib.Path(path).resolve()  # a link to a table stays one, and both names have one lock
+    path.parent.mkdir(parents=True, exist_ok=True)
     with locked(f"{path}.lock"):  # another sweep may write to the same table
         read_rows(path, COLUMNS)
         if tests:

@@ -402,7 +402,7 @@ def check_sweep_arguments(methods, labels_per_class, seeds, iterations, path, ru
     _check_writable("runs_dir", runs_dir, runs_dir)
     _check_apart(path, runs_dir)
     read_rows(path, COLUMNS)
-    read_rows(history_path(path), HISTORY_COLUMNS)
+    read_rows(history_path(pathlib.Path(path).resolve()), HISTORY_COLUMNS)
 
 
 def _check_apart(path, runs_dir):

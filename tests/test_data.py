@@ -66,7 +66,7 @@ def test_labelled_and_unlabelled_images_of_a_batch_come_from_streams_of_their_ow
         ({"start": -1}, ValueError, "'start'.*at least 0. Got -1"),
         ({"start": 3}, ValueError, "'stop'.*at least 3. Got 2"),
         ({"stop": 2.5}, TypeError, "'stop'.*Got 2.5"),
-        ({"batch_size": 0}, ValueError, "'batch_size'.*\[1, 10000\]. Got 0"),
+        ({"batch_size": 0}, ValueError, r"'batch_size'.*\[1, 10000\]. Got 0"),
         ({"batch_size": True}, TypeError, "'batch_size'.*Got True"),
     ],
 )

@@ -15,11 +15,12 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from matplotlib.figure import Figure
 from test_results import SUMMARY
 
 from sgan_helpers import data, run_folder, training
 from sgan_helpers import sweep as sweeping
-from sgan_helpers.__main__ import main
+from sgan_helpers.__main__ import is_ours, main
 from sgan_helpers.methods.build import recipe_of
 from sgan_helpers.results import HISTORY_COLUMNS, append_result, history_path, load_history, load_results
 from sgan_helpers.sweep import sweep
@@ -148,6 +149,32 @@ def test_the_picture_of_a_sweep_overwrites_nothing(tmp_path, capsys, trained):
     assert main(["sweep", "--data", "sample", "--output", str(tmp_path / "rows.csv")]) == 1
     assert "would overwrite" in capsys.readouterr().err and trained == []
     assert (tmp_path / "rows.png").read_text() == "mine"
+
+
+def test_a_picture_beside_a_table_is_drawn_anew_only_if_it_is_ours(tmp_path, capsys, trained):
+    command = ["sweep", "--data", "sample", "--methods", "supervised", "--labels-per-class", "1", "--seeds", "0"]
+    command += ["--iterations", "2", "--output", str(tmp_path / "rows.csv"), "--runs", str(tmp_path / "runs")]
+    sweep(**{**GRID, "labels_per_class": [1]}, seeds=[0], **folders(tmp_path))
+    picture = tmp_path / "rows.png"
+    Figure().savefig(picture)  # somebody's own
+    before = picture.read_bytes()
+    assert main(command) == 1 and "would overwrite" in capsys.readouterr().err
+    assert picture.read_bytes() == before
+    picture.unlink()
+    assert main(command) == 0 and is_ours(picture)
+    assert main(command) == 0 and len(trained) == 1
+    assert sorted(each.name for each in tmp_path.glob("rows.*")) == ["rows.csv", "rows.csv.lock", "rows.png"]
+
+
+def test_a_link_to_a_table_stays_one(tmp_path, trained):
+    (tmp_path / "kept").mkdir()
+    link = tmp_path / "rows.csv"
+    link.symlink_to(tmp_path / "kept" / "table.csv")
+    sweep(**GRID, seeds=[0], **folders(tmp_path))
+    sweep(**GRID, seeds=[0, 1], **folders(tmp_path))
+    assert link.is_symlink() and len(trained) == 2
+    assert len(load_results(link)) == len(load_results(tmp_path / "kept" / "table.csv")) == 2
+    assert sorted(each.name for each in (tmp_path / "kept").glob("*.csv")) == ["table-history.csv", "table.csv"]
 
 
 def test_a_failed_run_is_named_and_the_others_go_on(tmp_path, trained, monkeypatch):
