@@ -102,11 +102,17 @@ class RunFolder:
             return
         names = [path.name for path in checkpoints.checkpoint_paths(self.path)]
         held = [name for name in (*FILES, *names) if (self.path / name).exists()]
-        if held and (not resume or "summary.json" in held):
+        if held and not (resume and held == ["history.csv"] and self._is_history()):
+            go_on = "Continue a run with resume=True (--resume), or" if names else "No checkpoint is left to continue:"
             raise FileExistsError(
-                f"The 'output_dir' {str(self.path)!r} already holds a run, or a file of that name: {held[0]}. Continue "
-                "a run with resume=True (--resume), or name another folder."
+                f"The 'output_dir' {str(self.path)!r} already holds a run, or a file of that name: {held[0]}. {go_on} "
+                "name another folder."
             )
+
+    def _is_history(self):
+        """Return whether `history.csv` is a run's: a method without a network has nothing else before its summary."""
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            return (self.path / "history.csv").read_text().startswith("iteration,test_accuracy,nll,ece,")
 
     def _check_space(self, model):
         """Raise unless the folder can take what a run writes: the last two checkpoints, and the next one."""

@@ -60,6 +60,8 @@ def test_a_run_records_its_test_and_keeps_no_network(bars, bar_split, tmp_path, 
     assert other.summary["nll"] == run.summary["nll"], "nothing is random"
     with pytest.raises(FileExistsError, match="already holds a run"):
         training.train("label-spreading", bar_split, **task, output_dir=tmp_path / "run")
+    (tmp_path / "run" / "summary.json").unlink()  # as if killed just before
+    training.train("label-spreading", bar_split, **task, output_dir=tmp_path / "run", resume="auto")
     assert main(["evaluate", str(tmp_path / "run")]) == 1
     assert "'label-spreading' keeps no network to test again" in capsys.readouterr().err
 

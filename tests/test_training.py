@@ -307,8 +307,9 @@ def test_whoever_comes_second_is_told_also_where_the_file_system_knows_no_locks(
 @pytest.mark.parametrize("name", ["history.csv", "digits.png", "generator.weights.h5"])
 def test_no_file_of_somebody_else_is_overwritten(run_bars, tmp_path, name):
     (tmp_path / name).write_text("mine")
-    with pytest.raises(FileExistsError, match=f"already holds a run, or a file of that name: {name}"):
-        run_bars(output_dir=tmp_path)
+    for resume in (False, "auto"):
+        with pytest.raises(FileExistsError, match=f"holds a run, or a file of that name: {name}. No checkpoint"):
+            run_bars(output_dir=tmp_path, resume=resume)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
 
 
@@ -492,8 +493,9 @@ def test_a_run_is_not_overwritten(run_bars, begun, tmp_path):
         run_bars(output_dir=begun)
     for path in begun.glob("checkpoint-*.npz"):
         path.unlink()  # a finished run that somebody tidied up
-    with pytest.raises(FileExistsError, match="already holds a run"):
-        run_bars(output_dir=begun)
+    for resume in (False, "auto"):
+        with pytest.raises(FileExistsError, match="already holds a run.*No checkpoint is left to continue"):
+            run_bars(output_dir=begun, resume=resume)
     for folder in (begun, tmp_path / "empty"):
         with pytest.raises(FileNotFoundError, match="no checkpoint"):
             run_bars(output_dir=folder, resume=True)
