@@ -63,15 +63,16 @@ test-colab: $(READY)  ## run every chapter and every exercise as Colab would (ne
 	$(BIN)/python tools/test_colab.py
 
 notebooks: $(READY)  ## execute chapters and their solutions in full, in place (one: make notebooks CHAPTER=04_training)
-	@$(BIN)/python -c "from sgan_helpers import load_mnist; load_mnist('full')"  # stored outputs are of the whole database
+	@ls notebooks/$(CHAPTER).ipynb >/dev/null || { echo 'Name a file in notebooks/, as in CHAPTER=04_training.'; exit 1; }
+	@$(BIN)/python -m sgan_helpers data --data full >/dev/null  # stored outputs are of the whole database
 	for notebook in $(sort $(wildcard notebooks/$(CHAPTER).ipynb notebooks/solutions/$(CHAPTER).ipynb)); do \
 		env -u SGAN_FAST IPYTHONDIR="$(CURDIR)/tools/ipython" $(BIN)/jupyter execute --inplace "$$notebook" || exit 1; \
-		$(BIN)/python tools/clean_notebook.py "$$notebook"; \
+		$(BIN)/python tools/clean_notebook.py "$$notebook" || exit 1; \
 	done
 	$(BIN)/python tools/make_pages.py
 
 assignment: $(READY)  ## make a course folder for nbgrader: make assignment SEED=2027 COURSE=folder (CHAPTER=02_discriminators)
-	$(BIN)/python tools/make_assignment.py --seed $(SEED) --output "$(COURSE)" $(filter-out *,$(CHAPTER))
+	$(BIN)/python tools/make_assignment.py --seed "$(SEED)" --output "$(COURSE)" $(filter-out *,$(CHAPTER))
 
 pages: $(READY)  ## write what is generated: student copies, tables, links, contents, the one-page program
 	$(BIN)/python tools/make_pages.py

@@ -47,7 +47,9 @@ def warnings_of(iteration, losses, num_classes, real_images, samples=None, real_
 
 
 def spread(images):
-    """Return how far an image is from the one that is most like it: the median of the mean square distances."""
+    """Return how far an image is from the one that is most like it: the median of the mean square distances, or NaN."""
+    if len(images) < 2:
+        return float("nan")  # which is not below anything
     pixels = np.asarray(images).reshape(len(images), -1)
     pixels = pixels / 127.5 - 1.0 if pixels.dtype == np.uint8 else pixels.astype(np.float64)
     squares = np.square(pixels).sum(axis=1)

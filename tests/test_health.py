@@ -26,6 +26,9 @@ def seen(sample):
         (lambda seen: {"samples": None, "real_logits": None, "losses": {"class_loss": 2.0}}, None),
         (lambda seen: {"samples": np.tile(seen["samples"][:1], (100, 1, 1))}, "it has collapsed"),
         (lambda seen: {"samples": np.tile(seen["samples"][:5], (20, 1, 1))}, "it has collapsed"),
+        (lambda seen: {"real_images": seen["real_images"][:1]}, None),  # one image is like no other
+        (lambda seen: {"samples": seen["samples"][:1]}, None),
+        (lambda seen: {"real_images": seen["real_images"][:2], "samples": seen["samples"][:2]}, None),
         (lambda seen: {"real_logits": np.full((200, 1), 3.0)}, "it is dead"),
         (
             lambda seen: {"losses": {**HEALTHY, "real_loss": 0.003, "fake_loss": 0.004}},
