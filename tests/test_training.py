@@ -6,12 +6,14 @@ import dataclasses
 import errno
 import fcntl
 import hashlib
+import io
 import json
 import os
 import pathlib
 import resource
 import shutil
 import signal
+import sys
 import threading
 from types import SimpleNamespace
 
@@ -302,6 +304,23 @@ def test_whoever_comes_second_is_told_also_where_the_file_system_knows_no_locks(
         assert {path.name for path in folder.iterdir()} <= {run_folder.LOCK}
         run_bars("label-spreading", output_dir=folder)
         assert not (folder / run_folder.LOCK).exists() and (folder / "summary.json").exists()
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+def test_the_bar_says_that_the_first_steps_are_compiled(run_bars, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    run_bars("supervised")
+    states = sys.stderr.getvalue().split("\r")
+    compiling = ["compiling" in state for state in states if "/8" in state]
+    assert compiling[0] and not compiling[-1] and compiling == sorted(compiling, reverse=True)
+    assert "| 0/8 " in states[compiling.index(True) + 1] and "| 8/8 " in states[-1]
 
 
 @pytest.mark.parametrize("name", ["history.csv", "digits.png", "generator.weights.h5"])
