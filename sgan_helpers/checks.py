@@ -90,9 +90,22 @@ def check_path(function, name, value):
         raise _wrong(function, name, "a path", value)
 
 
+def is_array(value):
+    """Return whether `value` is a NumPy array that means all that it holds: one with a mask hides some of it."""
+    return isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray)
+
+
+def as_array(value):
+    """Return a sequence as an array; what makes none, such as rows of several lengths, as one of None."""
+    try:
+        return np.array(None) if isinstance(value, np.ma.MaskedArray) else np.asarray(value)
+    except (ValueError, TypeError):
+        return np.array(None)
+
+
 def check_type(function, name, value, expected):
-    """Raise unless `value` is an instance of the class `expected`."""
-    if not isinstance(value, expected):
+    """Raise unless `value` is an instance of the class `expected`, and hides nothing behind a mask."""
+    if not isinstance(value, expected) or isinstance(value, np.ma.MaskedArray):
         raise _wrong(function, name, f"a {expected.__name__}", type(value).__name__, type_error=True)
 
 
@@ -106,7 +119,7 @@ def check_choice(function, name, value, choices):
 def check_images(function, name, images):
     """Raise unless `images` is a float32 array (N, 28, 28, 1) with N >= 1 and finite values in [-1, 1]."""
     allowed = "a float32 array of shape (N, 28, 28, 1) with N >= 1"
-    if not isinstance(images, np.ndarray):
+    if not is_array(images):
         raise _wrong(function, name, allowed, type(images).__name__, type_error=True)
     if images.dtype != np.float32 or images.ndim != 4 or images.shape[1:] != IMAGE_SHAPE or len(images) == 0:
         raise _wrong(function, name, allowed, f"{images.dtype} of shape {images.shape}")
@@ -118,8 +131,8 @@ def check_images(function, name, images):
 def check_labels(function, name, labels, count):
     """Raise unless `labels` is an integer array of shape (count,) with no negative entry."""
     allowed = f"an array of {count} ints of at least 0, one for each image"
-    if not isinstance(labels, np.ndarray) or not np.issubdtype(labels.dtype, np.integer):
-        given = f"{labels.dtype} array" if isinstance(labels, np.ndarray) else type(labels).__name__
+    if not is_array(labels) or not np.issubdtype(labels.dtype, np.integer):
+        given = f"{labels.dtype} array" if is_array(labels) else type(labels).__name__
         raise _wrong(function, name, allowed, given, type_error=True)
     if labels.shape != (count,):
         raise _wrong(function, name, allowed, f"shape {labels.shape}")
@@ -129,10 +142,7 @@ def check_labels(function, name, labels, count):
 
 def check_finite_array(function, name, value, low=-np.inf, high=np.inf, count=None):
     """Raise unless `value` is a sequence of finite real numbers in [low, high], at least one; or of `count` of them."""
-    try:
-        array = np.asarray(value)
-    except ValueError:  # rows of several lengths
-        array = np.array(None)
+    array = as_array(value)
     within = "finite numbers" if (low, high) == (-np.inf, np.inf) else f"numbers from {low} to {high}"
     allowed = f"a sequence of {'at least one' if count is None else count} {within}"
     if array.dtype.kind not in "iuf" or array.ndim != 1 or len(array) != (len(array) or 1 if count is None else count):

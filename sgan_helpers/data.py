@@ -13,6 +13,7 @@ from sgan_helpers.checks import (
     check_int,
     check_labels,
     check_type,
+    is_array,
 )
 
 # Each use of random numbers has a stream of its own, so that no two share bits. The order is part of every recipe.
@@ -190,6 +191,14 @@ def check_seed_and_stream(function, seed, stream, step):
 def check_stream_arguments(split, seed, start, stop, batch_size):
     """Raise unless the arguments of `batch_stream` are valid."""
     check_type("batch_stream", "split", split, LabeledSplit)
+    for name, kinds in (("labeled_images", "f"), ("labeled_labels", "iu"), ("unlabeled_images", "f")):
+        part = getattr(split, name)
+        if not is_array(part) or part.dtype.kind not in kinds:
+            allowed, given = {"f": "floats", "iu": "ints"}[kinds], getattr(part, "dtype", "")
+            raise TypeError(
+                f"The 'split.{name}' parameter of batch_stream must be an array of {allowed}. "
+                f"Got {type(part).__name__} {given} instead."
+            )
     counts = (len(split.labeled_images), len(split.labeled_labels), len(split.unlabeled_images))
     if counts[0] != counts[1] or min(counts) == 0:
         raise ValueError(

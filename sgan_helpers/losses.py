@@ -2,6 +2,7 @@
 
 import contextlib
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -142,21 +143,23 @@ RANKS = {"labels": 1, "pseudo_labels": 1, "sure": 1, "class_logits": 2}  # of th
 
 
 def check_loss_arguments(function, **tensors):
-    """Raise unless labels are tensors of ints, arrays or lists, all else is of floats of one kind, and shapes fit.
+    """Raise unless labels are tensors, arrays or lists of int32 or int64, the rest of floats of a kind, and shapes fit.
 
     A shape that is not known yet, and the values of a tensor, are not looked at.
     """
     lengths, kinds = set(), set()
     for name, value in tensors.items():
-        wanted = "ints" if name.endswith("labels") else "floats"
+        wanted = "int32 or int64" if name.endswith("labels") else "floats"
         if isinstance(value, (list, tuple)):
             with contextlib.suppress(TypeError, ValueError):
                 value = tf.convert_to_tensor(value)
-        fits = hasattr(value, "dtype") and hasattr(value, "shape") and str(value.dtype) not in ("object", "str")
+        try:
+            dtype, shape = tf.as_dtype(value.dtype), tf.TensorShape(value.shape)
+            fits = not isinstance(value, np.ma.MaskedArray)  # whose mask TensorFlow drops
+        except (AttributeError, TypeError):  # no tensor, or of a kind that TensorFlow does not have
+            fits = False
         if fits:
-            shape = tf.TensorShape(value.shape)
-            dtype = tf.as_dtype(value.dtype) if not str(value.dtype).startswith("<U") else tf.string
-            fits = dtype.is_integer if wanted == "ints" else dtype.is_floating
+            fits = dtype.is_floating if wanted == "floats" else dtype in (tf.int32, tf.int64)
             fits &= shape.rank in (None, RANKS.get(name, shape.rank)) and shape.num_elements() != 0
             kinds |= {dtype} if wanted == "floats" else set()
             lengths |= {shape[0]} if name in RANKS and shape.rank and shape[0] is not None else set()

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import log_softmax
 from sklearn.metrics import accuracy_score, confusion_matrix
 
-from sgan_helpers.checks import LARGEST_SIZE, check_int
+from sgan_helpers.checks import LARGEST_SIZE, check_int, is_array
 
 
 def evaluate_logits(logits, labels):
@@ -66,8 +66,8 @@ def expected_calibration_error(probabilities, labels, bins=15):
 def check_logits(logits, labels, function="evaluate_logits", name="logits"):
     """Raise unless logits (N, K) and labels (N,) belong together."""
     for name_of, array, kinds, allowed in ((name, logits, "fiu", "floats"), ("labels", labels, "iu", "ints")):
-        if not isinstance(array, np.ndarray) or array.dtype.kind not in kinds:
-            given = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+        if not is_array(array) or array.dtype.kind not in kinds:
+            given = array.dtype if is_array(array) else type(array).__name__
             raise TypeError(
                 f"The {name_of!r} parameter of {function} must be an array of {allowed}. Got {given} instead."
             )

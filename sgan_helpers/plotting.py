@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 from sklearn.metrics import ConfusionMatrixDisplay
 
-from sgan_helpers.checks import check_choice, check_dict, check_finite_array, check_int, check_type
+from sgan_helpers.checks import as_array, check_choice, check_dict, check_finite_array, check_int, check_type
 from sgan_helpers.methods import METHODS
 
 # Load the backend now: loaded inside a style context, a notebook's backend would lose its settings when that ends.
@@ -78,7 +78,7 @@ def plot_samples(samples, iterations, count=10):
     """
     check_samples("plot_samples", samples)
     check_int("plot_samples", "count", count, 1, len(samples[0]))
-    if not isinstance(iterations, (list, tuple, np.ndarray)) or len(np.atleast_1d(_as_array(iterations))) != len(
+    if not isinstance(iterations, (list, tuple, np.ndarray)) or len(np.atleast_1d(as_array(iterations))) != len(
         samples
     ):
         raise ValueError(
@@ -225,7 +225,7 @@ def plot_label_curve(values, ylabel="test error (%)", published=()):
         check_dict("plot_label_curve", f"values[{name!r}]", runs, "runs by number of labels")
         for labels, numbers in runs.items():
             check_int("plot_label_curve", "values", labels, 1)
-            numbers = _as_array(numbers)
+            numbers = as_array(numbers)
             fits = numbers.dtype.kind in "iuf" and numbers.ndim == 1 and len(numbers) > 0
             if not (fits and (np.isfinite(numbers) & (numbers >= 0)).all()):
                 raise ValueError(
@@ -336,7 +336,7 @@ def check_published(published):
 
 def check_samples(function, samples):
     """Raise unless `samples` is a uint8 array (evaluations, N, 28, 28), or a sequence of such parts."""
-    array = _as_array(samples)
+    array = as_array(samples)
     if array.dtype != np.uint8 or array.ndim != 4 or array.shape[2:] != (28, 28) or 0 in array.shape:
         raise ValueError(
             f"The 'samples' parameter of {function} must be a uint8 array of shape (evaluations, N, 28, 28), none "
@@ -354,15 +354,8 @@ def check_curves(function, name, curves, reference, count=None):
         check_finite_array(function, "reference", [reference], 0, 1)
 
 
-def _as_array(values):
-    try:
-        return np.asarray(values)
-    except ValueError:  # rows of several lengths
-        return np.array(None)
-
-
 def _as_uint8(images):
-    images = _as_array(images)
+    images = as_array(images)
     is_float = images.dtype.kind == "f" and images.size and images.min() >= -1.0 and images.max() <= 1.0
     if (
         images.shape[1:] not in ((28, 28), (28, 28, 1))

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from sgan_helpers.checkpoints import locked, write_csv
-from sgan_helpers.checks import check_choice, check_dict, check_number, check_path, check_type
+from sgan_helpers.checks import LARGEST_INT, as_array, check_choice, check_dict, check_number, check_path, check_type
 
 COLUMNS = (
     "method",
@@ -199,11 +199,15 @@ def check_paired_arguments(results, method, baseline, confidence):
     """Raise unless the arguments of `paired_difference` are valid."""
     check_type("paired_difference", "results", results, pd.DataFrame)
     missing = {"method", "labels", "split_seed", "init_seed", "test_accuracy"} - set(results.columns)
-    if missing:
+    if missing or not results.columns.is_unique:
+        fault = f"without the column {min(missing)!r}" if missing else "with a column twice"
         raise ValueError(
-            "The 'results' parameter of paired_difference must be a table of runs. "
-            f"Got one without the column {min(missing)!r} instead."
+            f"The 'results' parameter of paired_difference must be a table of runs. Got one {fault} instead."
         )
+    where = "The 'results' parameter of paired_difference"
+    for value in results["method"]:
+        if not isinstance(value, str):
+            raise ValueError(f"{where} must have text as 'method'. Got {value!r} instead.")
     for name, value in (("method", method), ("baseline", baseline)):
         check_choice("paired_difference", name, value, sorted(set(results["method"])))
     if method == baseline:
@@ -213,17 +217,16 @@ def check_paired_arguments(results, method, baseline, confidence):
     check_number("paired_difference", "confidence", confidence, 0, 1)
     compared = results[results["method"].isin([method, baseline])]
     for column in {"data_source", "iterations"} & set(results.columns):
-        if compared[column].nunique() > 1:
+        if compared[column].nunique(dropna=False) > 1:
             raise ValueError(
                 f"The 'results' parameter of paired_difference must have one {column} only. "
-                f"Got {', '.join(map(str, sorted(compared[column].unique())))}: choose one first."
+                f"Got {', '.join(map(str, sorted(compared[column].unique(), key=str)))}: choose one first."
             )
-    accuracies = compared["test_accuracy"]
-    if accuracies.dtype.kind not in "iuf" or not accuracies.between(0, 1).all():  # NaN is not between
-        raise ValueError(
-            "The 'results' parameter of paired_difference must have fractions from 0 to 1 as test_accuracy. "
-            f"Got {[value for value in accuracies if not _is_fraction(value)][0]!r} instead."
-        )
+    for name in ("labels", "split_seed", "init_seed", "test_accuracy"):
+        if compared[name].dtype.kind not in "iuf":
+            raise ValueError(f"{where} must have numbers as {name!r}. Got a column of {compared[name].dtype} instead.")
+        for value in compared[name]:
+            _typed(name, value, where)
     if results.duplicated(["method", "labels", "split_seed", "init_seed"]).any():
         raise ValueError(
             "The 'results' parameter of paired_difference must have one run for each method, number of labels and pair "
@@ -235,8 +238,8 @@ def check_holm_arguments(differences, confidence):
     """Raise unless the arguments of `holm_intervals` are valid."""
     check_dict("holm_intervals", "differences", differences, "arrays by the name of their question")
     for name, values in differences.items():
-        values = np.asarray(values)
-        if values.ndim != 1 or len(values) < 2 or not np.issubdtype(values.dtype, np.number):
+        values = as_array(values)
+        if values.ndim != 1 or len(values) < 2 or values.dtype.kind not in "iuf":
             raise ValueError(
                 "The 'differences' parameter of holm_intervals must have an array of at least 2 numbers for each "
                 f"question. Got {values!r} for {name!r} instead."
@@ -299,9 +302,9 @@ def typed_row(row, where):
 
 def _typed(name, value, where):
     if name in LOWEST:
-        low, allowed = LOWEST[name], f"an int of at least {LOWEST[name]}"
-        number = _as_float(value)
-        if number.is_integer() and number >= low:  # 10.0 is 10
+        low, number = LOWEST[name], _as_float(value)
+        allowed = f"an int in [{low}, {LARGEST_INT}]" if number > LARGEST_INT else f"an int of at least {low}"
+        if number.is_integer() and low <= number <= LARGEST_INT:  # 10.0 is 10
             return int(number)
     elif name in HIGHEST:
         allowed = (
@@ -322,10 +325,6 @@ def _as_float(value):
         return math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         return math.nan
-
-
-def _is_fraction(value):
-    return 0 <= _as_float(value) <= 1
 
 
 def _load_table(function, path, columns):

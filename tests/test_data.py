@@ -75,6 +75,22 @@ def test_bad_arguments_of_the_stream_are_named(bar_split, change, error, message
         data.batch_stream(**{"split": bar_split, "seed": 0, "start": 0, "stop": 2, **change})
 
 
+@pytest.mark.parametrize(
+    ("part", "change", "message"),
+    [
+        ("labeled_labels", lambda array: array.astype(object), "an array of ints. Got ndarray object"),
+        ("labeled_labels", lambda array: array + 0.5, "an array of ints. Got ndarray float64"),
+        ("labeled_labels", lambda array: np.ma.array(array, mask=array == 0), "an array of ints. Got MaskedArray"),
+        ("labeled_images", lambda array: array.tolist(), "an array of floats. Got list"),
+        ("unlabeled_images", lambda array: array.astype(str), "an array of floats. Got ndarray <U"),
+    ],
+)
+def test_a_split_of_other_things_than_numbers_has_no_stream(bar_split, part, change, message):
+    split = dataclasses.replace(bar_split, **{part: change(getattr(bar_split, part))})
+    with pytest.raises(TypeError, match=f"'split.{part}' parameter of batch_stream must be {message}"):
+        data.batch_stream(split, seed=0, start=0, stop=1)
+
+
 def test_a_split_without_unlabelled_images_or_labels_has_no_stream(bar_split):
     for part, count in (("unlabeled_images", "0 unlabelled"), ("labeled_labels", "0 labels")):
         empty = dataclasses.replace(bar_split, **{part: getattr(bar_split, part)[:0]})
@@ -135,6 +151,11 @@ LABELS = np.array([0, 0, 1, 1])
         ({"labels": LABELS - 1}, ValueError, "'labels'.*-1"),
         ({"labels": LABELS * 2}, ValueError, "'labels'.*every class from 0 to 2.*class 1"),
         ({"labels": LABELS * 10**12}, ValueError, "'labels'.*every class from 0 to 1000000000000.*class 1, 2, 3"),
+        ({"labels": LABELS.astype(object)}, TypeError, "'labels'.*object array"),
+        ({"labels": np.array([0, 0, 1, 2**63], np.uint64)}, ValueError, "'labels'.*from 0 to 9223372036854775808"),
+        ({"labels": np.ma.array(LABELS, mask=LABELS == 0)}, TypeError, "'labels'.*MaskedArray"),
+        ({"images": np.ma.array(GOOD, mask=GOOD == 0)}, TypeError, "'images'.*MaskedArray"),
+        ({"images": GOOD.astype(object)}, ValueError, "'images'.*object"),
         ({"labels": LABELS.tolist()}, TypeError, "'labels'.*list"),
         ({"labels": LABELS == 1}, TypeError, "'labels'.*bool"),
     ],

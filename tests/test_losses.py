@@ -1,6 +1,7 @@
 """Losses against a float64 NumPy reference, at logits up to ±10,000."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -89,3 +90,7 @@ def test_labels_may_be_a_list():
     assert float(losses.class_loss([0, 1], logits)) == float(losses.class_loss(tf.constant([0, 1]), logits))
     with pytest.raises(TypeError, match="'labels' parameter of class_loss"):
         losses.class_loss([0.5, 1.0], logits)
+    hidden = np.ma.array([0, 1], mask=[True, False])
+    for labels in (np.array([0, 1], np.uint8), np.array([0, 2**63], np.uint64), pd.array([0, 1], "Int64"), hidden):
+        with pytest.raises(TypeError, match="'labels' parameter of class_loss must be .* of int32 or int64"):
+            losses.class_loss(labels, logits)

@@ -54,6 +54,7 @@ def test_the_means_of_parts_keep_the_mean():
     ("picture", "ground", "part"),
     [
         ([[0, 255]], 0, "must be a ndarray. Got 'list'"),
+        (np.ma.array(np.eye(9, dtype=np.uint8), mask=np.eye(9)), 0, "must be a ndarray. Got 'MaskedArray'"),
         (np.zeros((28, 28)), 0, "a uint8 array of shape (height, width). Got float64 of shape (28, 28)"),
         (np.zeros((28, 28, 3), np.uint8), 0, "Got uint8 of shape (28, 28, 3)"),
         (np.zeros((0, 28), np.uint8), 0, "Got uint8 of shape (0, 28)"),

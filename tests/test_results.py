@@ -120,6 +120,11 @@ def test_what_a_spreadsheet_makes_of_a_table_is_read_as_what_it_was(tmp_path, ch
     ("old", "new", "message"),
     [
         (",1000,", ",,", "Row 3 of the file '.*runs.csv' must have an int of at least 1 as 'labels'. Got ''"),
+        (
+            ",1000,",
+            ",9223372036854775808,",
+            r"an int in \[1, 2147483647\] as 'labels'. Got '9223372036854775808'",
+        ),
         (",1000,", ",1000.5,", "Row 3 .* an int of at least 1 as 'labels'. Got '1000.5'"),
         (",0.5,", ",50,", "Row 3 .* a number from 0 to 1 as 'test_accuracy'. Got '50'"),
         (",0.5,", ",nan,", "Row 3 .* a number from 0 to 1 as 'test_accuracy'. Got 'nan'"),
@@ -254,11 +259,16 @@ def test_one_pair_has_a_difference_and_no_interval():
     [
         ({"results": [1]}, TypeError, "'results' parameter of paired_difference must be a DataFrame"),
         ({"results": pd.DataFrame({"method": ["a"]})}, ValueError, "without the column 'init_seed'"),
+        ({"results": pd.concat([runs_of(a=[0.9], b=[0.8])] * 2, axis=1)}, ValueError, "Got one with a column twice"),
         ({"method": "c"}, ValueError, "'method' parameter of paired_difference must be one of 'a', 'b'. Got 'c'"),
         ({"baseline": None}, ValueError, "'baseline'.*Got None"),
         ({"confidence": 95}, ValueError, r"'confidence'.*\(0, 1\). Got 95"),
-        ({"results": runs_of(a=[0.9, float("nan")], b=[0.8, 0.8])}, ValueError, "fractions from 0 to 1.*Got nan"),
-        ({"results": runs_of(a=[90.0, 91.0], b=[0.8, 0.8])}, ValueError, "fractions from 0 to 1.*Got 90.0"),
+        (
+            {"results": runs_of(a=[0.9, float("nan")], b=[0.8, 0.8])},
+            ValueError,
+            "to 1 as 'test_accuracy'. Got nan",
+        ),
+        ({"results": runs_of(a=[90.0, 91.0], b=[0.8, 0.8])}, ValueError, "from 0 to 1 as 'test_accuracy'. Got 90.0"),
         ({"baseline": "a"}, ValueError, "'baseline'.*another method than 'a'"),
         ({"results": runs_of(a=[0.9], b=[0.8]).assign(iterations=[1, 2])}, ValueError, "one iterations only. Got 1, 2"),
         ({"results": pd.concat([runs_of(a=[0.9], b=[0.8])] * 2)}, ValueError, "one run for each.*Got two"),
@@ -268,6 +278,35 @@ def test_bad_arguments_of_paired_difference_are_named(change, error, message):
     arguments = {"results": runs_of(a=[0.9, 0.8], b=[0.8, 0.8]), "method": "a", "baseline": "b", **change}
     with pytest.raises(error, match=message):
         paired_difference(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("test_accuracy", ["0.5", 0.5, 0.5, 0.5], "numbers as 'test_accuracy'. Got a column of object"),
+        (
+            "test_accuracy",
+            pd.array([0.5, None, 0.5, 0.5], "Float64"),
+            "a number .* as 'test_accuracy'. Got <NA>",
+        ),
+        ("labels", "x", "numbers as 'labels'. Got a column of"),
+        ("labels", None, "numbers as 'labels'. Got a column of object"),
+        ("labels", [[1]] * 4, "numbers as 'labels'. Got a column of object"),
+        ("labels", np.nan, "an int of at least 1 as 'labels'. Got nan"),
+        ("labels", 1.5, "an int of at least 1 as 'labels'. Got 1.5"),
+        ("labels", np.inf, r"an int in \[1, 2147483647\] as 'labels'. Got inf"),
+        ("labels", 2**63, r"an int in \[1, 2147483647\] as 'labels'. Got 9223372036854775808"),
+        ("init_seed", -1, "an int of at least 0 as 'init_seed'. Got -1"),
+        ("method", ["a", None, "b", "b"], "text as 'method'. Got (None|nan)"),
+        ("method", [["a"]] * 4, r"text as 'method'. Got \['a'\]"),
+        ("data_source", ["full", None, "full", "full"], "one data_source only. Got (None, full|full, nan)"),
+        ("iterations", [1, "x", 1, 1], "one iterations only. Got 1, x"),
+    ],
+)
+def test_what_a_column_of_results_cannot_hold_is_named(column, values, message):
+    results = runs_of(a=[0.9, 0.8], b=[0.8, 0.8]).assign(**{column: values})
+    with pytest.raises(ValueError, match=f"'results' parameter of paired_difference must have {message}"):
+        paired_difference(results, "a", "b")
 
 
 def test_methods_without_a_common_seed_have_an_empty_table():
@@ -313,6 +352,9 @@ def test_holm_holds_the_smallest_p_value_to_the_smallest_risk_and_stops_at_the_f
         ([[1.0, 2.0]], TypeError, "'differences' parameter of holm_intervals must be a dict"),
         ({"a": [1.0]}, ValueError, "must have an array of at least 2 numbers for each question. Got array"),
         ({"a": ["x", "y"]}, ValueError, "must have an array of at least 2 numbers for each question"),
+        ({"a": [1j, 2j]}, ValueError, "must have an array of at least 2 numbers for each question"),
+        ({"a": [[1.0], [1.0, 2.0]]}, ValueError, "must have an array of at least 2 numbers for each question"),
+        ({"a": np.array([1, 2], "m8[s]")}, ValueError, "must have an array of at least 2 numbers for each question"),
         ({"a": [1.0, float("nan")]}, ValueError, "must be finite. Got NaN or an infinite number for 'a'"),
     ],
 )
