@@ -110,8 +110,8 @@ def animate_samples(samples, columns=10, milliseconds=600, zoom=2):
         bytes of the GIF.
     """
     check_samples("animate_samples", samples)
-    for name, value in (("columns", columns), ("milliseconds", milliseconds), ("zoom", zoom)):
-        check_int("animate_samples", name, value, 1, 65535)
+    for name, value, high in (("columns", columns, 65535), ("milliseconds", milliseconds, 65535), ("zoom", zoom, 32)):
+        check_int("animate_samples", name, value, 1, high)
     if len(samples[0]) % columns:
         raise ValueError(
             f"The 'columns' parameter of animate_samples must divide the {len(samples[0])} digits of an evaluation. "

@@ -37,6 +37,7 @@ from sgan_helpers.results import (
     read_rows,
 )
 
+LARGEST_GRID = 100_000  # runs
 EVALUATE_EVERY = 1000  # iterations between two tests of a run
 GRACE_SECONDS = 10  # how long a run may take to save its checkpoint when nobody waits for it any more
 CONNECT_SECONDS = 10  # how long a Dask scheduler has to answer
@@ -383,6 +384,11 @@ def check_sweep_arguments(methods, labels_per_class, seeds, iterations, path, ru
                 f"The {name!r} parameter of sweep must be a tuple, list or range with something in it. "
                 f"Got {values!r} instead."
             )
+    if (size := len(methods) * len(labels_per_class) * len(seeds)) > LARGEST_GRID:
+        raise ValueError(
+            "The 'methods', 'labels_per_class' and 'seeds' parameters of sweep must make at most "
+            f"{LARGEST_GRID:,} runs. Got {size:,} instead."
+        )
     for method in methods:
         check_choice("sweep", "methods", method, METHODS)
     for count in labels_per_class:

@@ -136,6 +136,7 @@ DIGITS = SAMPLES[0]
         (lambda: plotting.plot_samples(SAMPLES, [1, 2, 3], count=21), r"'count'.*\[1, 20\]. Got 21"),
         (lambda: plotting.animate_samples(SAMPLES, columns=7), "'columns' parameter of animate_samples.*20.*Got 7"),
         (lambda: plotting.animate_samples(SAMPLES, zoom=0), "'zoom'.*Got 0"),
+        (lambda: plotting.animate_samples(SAMPLES, zoom=33), r"'zoom'.*\[1, 32\]. Got 33"),
         (lambda: plotting.animate_samples(SAMPLES[0]), r"'samples' parameter of animate_samples.*\(20, 28, 28\)"),
         (lambda: plotting.plot_accuracy([1], {"gan": [0.5]}), "'accuracies' parameter of plot_accuracy.*Got 'gan'"),
         (lambda: plotting.plot_seeds({"gan": [0.5]}), "'accuracies' parameter of plot_seeds.*Got 'gan'"),

@@ -130,6 +130,11 @@ def test_a_size_that_no_memory_holds_is_named(pair):
         door(**{**DOORS[door], name: size})
 
 
+def test_a_size_among_the_hyperparameters_is_named():
+    with pytest.raises(ValueError, match=r"'labeled_batch' .* must be an int in \[1, 10000\]. Got 10001"):
+        sgan_helpers.build_model("pseudo-labels", seed=0, labeled_batch=10_001)
+
+
 def test_every_door_is_tried():
     others = {"LabeledSplit", "METHODS", "train"}  # data, and what tests/test_training.py tries
     others |= {"SGAN", "Supervised", "build_trunk", "hold_out_validation"}

@@ -277,6 +277,7 @@ def test_ctrl_c_saves_every_run_that_is_going_on(tmp_path, group):
         ({"methods": [["sgan"]]}, "'methods' parameter of sweep must be one of"),
         ({"methods": []}, "'methods' parameter of sweep must be a tuple, list or range with something in it"),
         ({"seeds": [0, 0]}, "'seeds' parameter of sweep must have nothing twice"),
+        ({"seeds": range(2**31)}, "'seeds' parameters of sweep must make at most 100,000 runs. Got 2,147,483,648"),
         ({"seeds": [-1]}, "'seeds' parameter of sweep must be an int in"),
         ({"labels_per_class": [0]}, "'labels_per_class' parameter of sweep must be an int of at least 1"),
         ({"labels_per_class": [400]}, r"'labels_per_class' parameter of sweep must be an int in \[1, 399\]"),

@@ -103,7 +103,7 @@ def check_hyperparameter(function, name, value, default):
     elif isinstance(default, dict):
         check_amounts(function, name, value, default)
     elif isinstance(default, int):
-        check_int(function, name, value, 1)
+        check_int(function, name, value, 1, None if name.endswith("_steps") else LARGEST_SIZE)
     else:
         check_number(function, name, value, 0, float("inf"), includes_low=name != "learning_rate")
 
