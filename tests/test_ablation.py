@@ -1,5 +1,8 @@
 """The ablation keeps the rule that its tool states: equal time, equal effort, the named splits and questions."""
 
+import ast
+import json
+
 import ablation
 import numpy as np
 import pytest
@@ -71,3 +74,11 @@ def test_what_is_recorded_follows_the_rule():
     allowed = [{name: str(value) for name, value in row.items()} for row, *_ in expected]
     for row in recorded:
         assert {name: value for name, value in row.items() if name != "test_accuracy"} in allowed
+
+
+def test_chapter_10_asks_the_questions_of_the_rule():
+    cells = json.loads((ablation.RESULTS.parent / "notebooks" / "10_pseudo_labels.ipynb").read_text())["cells"]
+    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    asked = next(source for source in sources if "QUESTIONS = [" in source)
+    literal = next(node.value for node in ast.parse(asked).body if isinstance(node, ast.Assign))
+    assert ast.literal_eval(literal) == ablation.QUESTIONS

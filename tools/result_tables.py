@@ -2,13 +2,14 @@
 
 import io
 
+import ablation
 import matplotlib.pyplot as plt
 import pandas as pd
 from exercise_files import ROOT
 
 from sgan_helpers import plotting
 from sgan_helpers.methods import METHODS
-from sgan_helpers.results import load_results, paired_difference
+from sgan_helpers.results import holm_intervals, load_results, paired_difference
 
 GRID = {  # the methods of the recorded grid, and their iterations
     "supervised": 10000,
@@ -20,7 +21,6 @@ GRID = {  # the methods of the recorded grid, and their iterations
     "noisy-student": 30000,
 }
 OPPONENTS = ("supervised", "supervised-tuned", "label-spreading")
-PARTS = ("distortions", "shared-batches", "real-or-fake", "feature-matching", "pseudo-labels", "pseudo-labels+gan")
 
 
 def markdown(columns, rows):
@@ -106,17 +106,40 @@ def calibration_table(results):
     return markdown(["labels", "method", "negative log-likelihood, nats", "expected calibration error"], rows)
 
 
-def part_table(results):
-    """Return the table of the methods with the feature discriminator, at 20 and 100 labels, with the first splits."""
-    runs = results[results["method"].isin(PARTS) & results["labels"].isin((20, 100))]
+def ablation_table():
+    """Return the table of the ablation: a row for each row of the rule, on the five splits of the questions."""
+    runs = _ablation()
     rows = []
-    cells = dict(list(runs[runs["split_seed"] < 3].groupby(["labels", "method"])))
-    for labels, method in sorted(cells, key=lambda pair: (pair[0], PARTS.index(pair[1]))):
-        cell = cells[labels, method]
-        minutes = f"{cell['seconds'].min() / 60:.0f} to {cell['seconds'].max() / 60:.0f}"
-        rows.append([f"{labels:,}", METHODS[method].title, f"{cell['iterations'].iloc[0]:,}"])
-        rows[-1] += [mean_and_deviation(cell["test_accuracy"], scale=100), minutes, ", ".join(set(cell["hardware"]))]
-    return markdown(["labels", "method", "iterations", "accuracy, %", "minutes", "hardware"], rows)
+    for name in ablation.ROWS:
+        cell = runs[runs["row"] == name]
+        accuracies = [cell.loc[cell["labels"] == labels, "test_accuracy"] for labels in (20, 100)]
+        settings = [f"{cell['iterations'].iloc[0]:,}", cell["learning_rate"].iloc[0]]
+        rows.append([name, *settings, *(mean_and_deviation(each, scale=100) for each in accuracies)])
+    return markdown(["row", "iterations", "learning rate", "20 labels, %", "100 labels, %"], rows)
+
+
+def question_table():
+    """Return the table of the ablation's questions, with both kinds of intervals, in percentage points."""
+    runs = 100 * _ablation().pivot(index=["labels", "split_seed"], columns="row", values="test_accuracy")
+    differences = {
+        (labels, f"{name} − {without}"): (runs[name] - runs[without]).loc[labels]
+        for labels in (20, 100)
+        for name, without in ablation.QUESTIONS
+    }
+    rows = [
+        [labels, question, f"{row['mean']:+.2f}", *_intervals(row)]
+        for (labels, question), row in holm_intervals(differences).iterrows()
+    ]
+    return markdown(["labels", "difference", "mean", "95 % interval", "adjusted by Holm"], rows)
+
+
+def _ablation():
+    return pd.read_csv(ROOT / "results" / "ablation.csv").query("unlabeled == 'all' and split_seed < 5")
+
+
+def _intervals(row):
+    """Return the plain and the adjusted interval of a row of `holm_intervals` as texts."""
+    return [f"{row[f'{kind}low']:+.2f} to {row[f'{kind}high']:+.2f}" for kind in ("", "adjusted_")]
 
 
 def run_table(results):
@@ -193,16 +216,17 @@ Test accuracy in per cent, mean ± standard deviation (number of runs). Noisy st
 spreading no training, and all others 10,000.
 
 {accuracy_table(every)}
-## The parts of pseudo-labels
+## The ablation
 
-Test accuracy with the splits 0, 1 and 2. All rows have the same network, distortions of the images and averaged
-weights. With *shared batches*, unlabelled images enter the batch normalisation, and nothing else is asked of them; the
-batches of the methods below are shared, too. *Real or fake* adds a GAN whose generator wants its images to pass for
-real, *feature matching* one whose generator wants their mean features to be those of real images. Methods that do less
-in an iteration have more of them, so that all take about equally long; the minutes are from the fastest run to the
-slowest, some with two runs at a time.
+One network, the feature discriminator with averaged weights, trained in eight ways for equally long, each with the
+better of two learning rates, on the splits 0 to 4. [Chapter 10](../notebooks/10_pseudo_labels.ipynb) tells it; the
+rules are those of `tools/ablation.py`, which repeats it.
 
-{part_table(every)}
+{ablation_table()}
+Percentage points, paired by split. Sixteen questions are one family: the adjusted intervals, by Holm's rule, are read
+only for whether they exclude zero.
+
+{question_table()}
 ## Paired differences
 
 The mean difference within pairs of runs with the same seeds, in percentage points, with Student's t interval.
@@ -231,7 +255,7 @@ Later choices, mean ± standard deviation over splits. Candidates with fewer tha
 {choice_table()}
 ## Published test errors
 
-Per cent, mean ± standard deviation over splits where the paper gives one.
+Per cent, mean ± standard deviation over splits where we have verified one.
 
 {markdown(["method", "labels", "error, %", "source"], errors)}
 ## Every run
