@@ -161,5 +161,5 @@ def test_a_step_trains_averages_and_reports_every_part(bar_split):
 def test_the_feature_discriminator_has_the_shapes_it_says():
     network = build_feature_discriminator(7)
     assert network.output_shape == [(None, 7), (None, 1536)]
-    with pytest.raises(ValueError, match="'num_classes' parameter of build_feature_discriminator must be an int of at"):
+    with pytest.raises(ValueError, match="'num_classes' parameter of build_feature_discriminator must be an int in"):
         build_feature_discriminator(1)

@@ -212,7 +212,9 @@ run_folder.usable_cores = lambda: 1
 training.STEPS_PER_EXECUTION = 1  # compiles in half the time
 drawn = []
 savefig = plotting.plt.Figure.savefig
-def save(figure, path): drawn.extend((line.get_label(), line.get_color()) for a in figure.axes for line in a.lines)
+def save(figure, *place, **form):
+    drawn.extend((line.get_label(), line.get_color()) for a in figure.axes for line in a.lines)
+    savefig(figure, *place, **form)
 plotting.plt.Figure.savefig = save
 small = ["--iterations", "2", "--data", "sample", "--output"]
 with open("printed", "w") as file, contextlib.redirect_stdout(file):
