@@ -206,7 +206,10 @@ def sweep_command(options):
 
     picture = pathlib.Path(options.output).with_suffix(".png")
     if picture.exists() and not is_ours(picture):
-        raise FileExistsError(f"The picture of the table would overwrite {str(picture)!r}. Name another --output.")
+        raise FileExistsError(
+            f"The picture of the table would overwrite {str(picture)!r}, which no sweep has drawn, or an older one. "
+            "Move it, or name another --output."
+        )
     try:
         results = sweep(
             options.methods,

@@ -220,7 +220,7 @@ spreading no training, and all others 10,000.
 
 One network, the feature discriminator with averaged weights, trained in eight ways for equally long, each with the
 better of two learning rates, on the splits 0 to 4. [Chapter 10](../notebooks/10_pseudo_labels.ipynb) tells it; the
-rules are those of `tools/ablation.py`, which repeats it.
+rules are those of `tools/ablation.py`, which repeats it. (Their guard and their stress test are still to be run.)
 
 {ablation_table()}
 Percentage points, paired by split. Sixteen questions are one family: the adjusted intervals, by Holm's rule, are read
