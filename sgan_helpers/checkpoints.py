@@ -26,6 +26,8 @@ NO_SPACE = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")
 def write_atomically(path, content):
     """Write bytes to `path` so that a reader sees the old file or the whole new one, never a part.
 
+    In the place of a link comes the file; what the link led to stays as it is.
+
     Raises:
         OSError: the file cannot be written; the message names it and a remedy.
     """
@@ -40,8 +42,12 @@ def write_atomically(path, content):
 
 @contextlib.contextmanager
 def written_or_removed(temporary, path):
-    """Leave no half file at `temporary` where writing fails, and raise with a line that names `path` and a remedy."""
+    """Leave no half file at `temporary` where writing fails, and raise with a line that names `path` and a remedy.
+
+    What lies at `temporary` is removed first: if it is a link, writing would change what it leads to.
+    """
     try:
+        temporary.unlink(missing_ok=True)
         yield
     except BaseException as error:
         with contextlib.suppress(OSError):

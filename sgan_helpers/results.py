@@ -156,6 +156,8 @@ def holm_intervals(differences, confidence=0.95):
 def append_result(summary, path, history=()):
     """Add a finished run to a CSV as one row, atomically; a run that is there already is replaced.
 
+    If the CSV is a link, the row goes into the table that it leads to.
+
     Args:
         summary: dict, the contents of a run folder's `summary.json`.
         path: path of the CSV, made if needed.
@@ -337,4 +339,4 @@ def _load_table(function, path, columns):
 def _replace_rows(path, columns, new):
     """Put the rows of one run in the place of those it has in the CSV at `path`, or at its end."""
     kept = [row for row in read_rows(path, columns) if any(row[name] != new[0][name] for name in RUN_KEY)]
-    write_csv(path, [*kept, *new], columns)
+    write_csv(pathlib.Path(path).resolve(), [*kept, *new], columns)

@@ -101,7 +101,7 @@ class RunFolder:
             say(f"resumed after iteration {self.step:,}")
             return
         names = [path.name for path in checkpoints.checkpoint_paths(self.path)]
-        held = [name for name in (*FILES, *names) if (self.path / name).exists()]
+        held = [name for name in (*FILES, *names) if os.path.lexists(self.path / name)]
         if held and not (resume and held == ["history.csv"] and self._is_history()):
             go_on = "Continue a run with resume=True (--resume), or" if names else "No checkpoint is left to continue:"
             raise FileExistsError(

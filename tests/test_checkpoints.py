@@ -20,6 +20,21 @@ def test_a_checkpoint_comes_back_and_the_last_two_are_kept(tmp_path):
     assert restored["step"] == 300 and np.array_equal(restored["weights"], ARRAYS["weights"])
 
 
+def test_what_a_link_leads_to_stays_as_it_is(tmp_path):
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    for name in ("checkpoint-00000001.npz", "checkpoint-00000002.npz.tmp"):
+        (tmp_path / name).symlink_to(mine)
+    for step in (1, 2, 3):
+        checkpoints.save_checkpoint(tmp_path, step, ARRAYS)
+    assert mine.read_text() == "mine" and checkpoints.load_latest_checkpoint(tmp_path)["step"] == 7
+    names = ["checkpoint-00000002.npz", "checkpoint-00000003.npz", "mine"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    mine.write_bytes((tmp_path / "checkpoint-00000003.npz").read_bytes())
+    (tmp_path / "checkpoint-00000004.npz").symlink_to(mine)
+    assert checkpoints.load_latest_checkpoint(tmp_path)["step"] == 7
+
+
 @pytest.mark.parametrize("damage", ["cut", "flipped", "replaced"])
 def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(tmp_path, capsys, damage):
     for step in (1, 2):

@@ -56,6 +56,16 @@ def test_a_run_becomes_one_row_and_a_repeated_run_replaces_it(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"runs.csv", "runs.csv.lock"}
 
 
+def test_a_linked_table_gets_its_row_where_it_is(tmp_path):
+    (tmp_path / "shared").mkdir()
+    table, link = tmp_path / "shared" / "runs.csv", tmp_path / "link.csv"
+    link.symlink_to(table)
+    append_result(SUMMARY, link)
+    append_result({**SUMMARY, "seed": 4}, link)
+    assert link.is_symlink() and len(load_results(link)) == len(load_results(table)) == 2
+    assert (tmp_path / "shared" / "runs.csv.lock").exists() and not (tmp_path / "link.csv.lock").exists()
+
+
 def test_a_run_whose_split_nobody_recorded_is_no_result(tmp_path):
     with pytest.raises(ValueError, match="needs the seed of its split: call train with split_seed"):
         append_result({**SUMMARY, "split_seed": None}, tmp_path / "runs.csv")

@@ -330,6 +330,12 @@ def test_no_file_of_somebody_else_is_overwritten(run_bars, tmp_path, name):
         with pytest.raises(FileExistsError, match=f"holds a run, or a file of that name: {name}. No checkpoint"):
             run_bars(output_dir=tmp_path, resume=resume)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
+    (tmp_path / name).replace(tmp_path / "elsewhere")
+    for target in ("elsewhere", "nowhere"):
+        (tmp_path / name).unlink(missing_ok=True)
+        (tmp_path / name).symlink_to(tmp_path / target)
+        with pytest.raises(FileExistsError, match=f"already holds a run, or a file of that name: {name}"):
+            run_bars(output_dir=tmp_path)
 
 
 @pytest.mark.parametrize("where", ["full", "read-only"])
