@@ -210,8 +210,7 @@ class RunFolder:
 
     def restore(self, model, iterations):
         """Take up the state of the run in the folder; raise if it is another run."""
-        arrays = checkpoints.load_latest_checkpoint(self.path)
-        notes = json.loads(str(arrays["notes"]))
+        arrays, notes = _read_checkpoint(self.path)
         for name, value in self.settings.items():
             if notes["settings"].get(name, value) != value:
                 raise ValueError(
@@ -306,7 +305,20 @@ def planned_iterations(folder):
     """Return the iterations in total that the run in a folder was last asked for, or None where nothing says so."""
     if not checkpoints.checkpoint_paths(folder):
         return None
-    return json.loads(str(checkpoints.load_latest_checkpoint(folder)["notes"])).get("iterations")
+    return _read_checkpoint(folder)[1].get("iterations")
+
+
+def _read_checkpoint(folder):
+    """Return the arrays of the newest checkpoint of a run, and its notes, a dict."""
+    arrays = checkpoints.load_latest_checkpoint(folder)
+    notes = json.loads(str(arrays.get("notes", "{}")))
+    needed = {"settings", "step", "training_seconds", "evaluation_seconds", "history", "loss_names"}
+    if not isinstance(notes, dict) or needed - notes.keys():
+        raise ValueError(
+            f"The run in {str(folder)!r} cannot be resumed: another version of the package wrote its checkpoint. "
+            "Name another folder."
+        )
+    return arrays, notes
 
 
 def load_weights(network, path, checksum=None):

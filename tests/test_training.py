@@ -527,6 +527,18 @@ def test_a_run_is_not_overwritten(run_bars, begun, tmp_path):
     assert not (tmp_path / "empty").exists()
 
 
+@pytest.mark.parametrize("notes", [None, "[]", '{"step": 1}'])
+def test_a_checkpoint_of_another_version_is_named(run_bars, tmp_path, notes):
+    arrays = {"a": np.zeros(3)} if notes is None else {"notes": np.array(notes)}
+    checkpoints.save_checkpoint(tmp_path, 1, arrays)
+    for resume in (
+        lambda: run_bars(output_dir=tmp_path, resume="auto"),
+        lambda: run_folder.planned_iterations(tmp_path),
+    ):
+        with pytest.raises(ValueError, match="cannot be resumed: another version of the package wrote its checkpoint"):
+            resume()
+
+
 def test_unequal_classes_have_no_labels_per_class():
     assert run_folder.labels_per_class(np.array([0, 1, 1])) is None
     assert run_folder.labels_per_class(np.array([1, 0])) == 1
