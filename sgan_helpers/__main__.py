@@ -4,12 +4,13 @@ import argparse
 import io
 import itertools
 import json
+import os
 import pathlib
 import sys
 from dataclasses import replace
 
 from sgan_helpers.checkpoints import write_atomically
-from sgan_helpers.checks import check_backend
+from sgan_helpers.checks import check_backend, check_path
 from sgan_helpers.console import import_tensorflow, signals_handled, unbreakable_output
 from sgan_helpers.methods import METHODS
 
@@ -204,7 +205,7 @@ def sweep_command(options):
     from sgan_helpers.results import paired_difference
     from sgan_helpers.sweep import sweep
 
-    picture = pathlib.Path(options.output).with_suffix(".png")
+    picture = pathlib.Path(os.path.splitext(options.output)[0] + ".png")
     if picture.exists() and not is_ours(picture):
         raise FileExistsError(
             f"The picture of the table would overwrite {str(picture)!r}, which no sweep has drawn, or an older one. "
@@ -285,6 +286,7 @@ def evaluate_command(options):
     from sgan_helpers.networks import predict_logits
     from sgan_helpers.run_folder import WEIGHTS, data_fingerprint, load_weights
 
+    check_path("evaluate", "RUN", options.run)
     folder = pathlib.Path(options.run)
     summary_path = folder / "summary.json"
     weights_path = folder / WEIGHTS["class_discriminator"]
