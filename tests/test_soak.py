@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import hashlib
 import http.server
+import io
 import itertools
 import os
 import pathlib
@@ -14,13 +15,15 @@ import threading
 import time
 
 import h5py
+import keras
 import numpy as np
 import pytest
 from fresh_process import CONTEXT, run_in_fresh_process
+from keras import layers
 from test_training import state
 
 from sgan_helpers import checkpoints, data, mnist, run_folder, training
-from sgan_helpers.networks import build_discriminators
+from sgan_helpers.networks import build_discriminators, build_generator
 
 pytestmark = pytest.mark.soak
 SCALE = float(os.environ.get("SOAK_SCALE", 1))  # less than 1 tries the tests themselves
@@ -136,6 +139,43 @@ def test_damage_in_checkpoints_and_weights_is_noticed(whole, tmp_path, capsys):
     with capsys.disabled():
         print(f"\n{noticed} of {2 * many(50)} damaged checkpoints and weight files noticed")
     assert noticed == 2 * many(50)
+
+
+def collapsing(num_classes):
+    """Return the networks of an SGAN with a generator without batch normalisation, which collapses."""
+    kept = [layer for layer in build_generator().layers if not isinstance(layer, layers.BatchNormalization)]
+    return (*build_discriminators(num_classes), keras.Sequential([keras.Input((100,)), *kept], name="generator"))
+
+
+def dead(num_classes):
+    """Return the networks of an SGAN with discriminators that are off for every image, and stay so."""
+    images = keras.Input((28, 28, 1))
+    off = layers.Dense(8, "relu", bias_initializer=keras.initializers.Constant(-1000))(layers.Flatten()(images))
+    outputs = [keras.Model(images, layers.Dense(units)(off), name=f"of_{units}") for units in (num_classes, 1)]
+    return (*outputs, build_generator())
+
+
+def warnings_along_the_way(networks, sign, seed):
+    """Train for 500 iterations, and return whether what it says has one warning with this sign, or none for None."""
+    whole, said = mnist.load_mnist("sample"), io.StringIO()
+    split = data.split_labeled(whole.train_images, whole.train_labels, 10, seed=seed)
+    tested = {"test_images": whole.test_images, "test_labels": whole.test_labels}
+    with contextlib.redirect_stdout(said):
+        training.train("sgan", split, **tested, networks=networks, iterations=500, evaluate_every=500, seed=seed)
+    found = [line for line in said.getvalue().splitlines() if line.startswith("warning")]
+    return found == [] if sign is None else len(found) == 1 and sign in found[0]
+
+
+@pytest.mark.parametrize(
+    ("networks", "sign", "runs"),
+    [(collapsing, "it has collapsed", 5), (dead, "it is dead", 5), (None, None, 10)],
+    ids=["collapsed", "dead", "healthy"],
+)
+def test_what_goes_wrong_is_told_and_of_health_nothing(networks, sign, runs):
+    """Real trainings, as long as it takes until they are judged."""
+    told = sum(run_in_fresh_process(warnings_along_the_way, networks, sign, seed) for seed in range(many(runs)))
+    print(f"\n{told} of {many(runs)} runs are told {'nothing' if sign is None else repr(sign)}")
+    assert told == many(runs)
 
 
 TINY = {"x_train": (6, 28, 28), "y_train": (6,), "x_test": (2, 28, 28), "y_test": (2,)}
