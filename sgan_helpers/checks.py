@@ -1,5 +1,6 @@
 """Checks of arguments: every error names the parameter, what is allowed and what was given."""
 
+import errno
 import functools
 import json
 import os
@@ -88,6 +89,17 @@ def check_path(function, name, value):
         raise _wrong(function, name, "a path", value, type_error=True)
     if value == "" or "\0" in str(value):
         raise _wrong(function, name, "a path", value)
+    try:
+        os.stat(value)
+    except OSError as error:  # nothing may be there yet; but can there ever be?
+        if error.errno in (errno.ELOOP, errno.ENAMETOOLONG):
+            raise _wrong(function, name, f"a path that can be opened ({error.strerror})", value) from None
+
+
+def nearest_existing(path):
+    """Return the path, absolute, or what lies nearest above it and exists, be it as a link to nothing."""
+    path = pathlib.Path(path).absolute()
+    return next(place for place in (path, *path.parents) if os.path.lexists(place))
 
 
 def is_array(value):

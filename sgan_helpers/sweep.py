@@ -24,7 +24,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from sgan_helpers.checkpoints import locked
-from sgan_helpers.checks import check_choice, check_int, check_path, check_type
+from sgan_helpers.checks import check_choice, check_int, check_path, check_type, nearest_existing
 from sgan_helpers.console import Unbreakable, say
 from sgan_helpers.methods import METHODS
 from sgan_helpers.results import (
@@ -427,8 +427,7 @@ def _check_apart(path, runs_dir):
 def _check_writable(name, value, folder):
     """Raise unless `value` is a path and files can be made in `folder`, or in a new folder below one that exists."""
     check_path("sweep", name, value)
-    folder = pathlib.Path(folder).absolute()
-    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    existing = nearest_existing(folder)
     if not existing.is_dir():
         raise NotADirectoryError(f"The {name!r} parameter of sweep must lie in a folder. Got {str(value)!r} instead.")
     if not os.access(existing, os.W_OK) or (name == "path" and pathlib.Path(value).is_dir()):

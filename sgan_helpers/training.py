@@ -23,6 +23,7 @@ from sgan_helpers.checks import (
     check_path,
     check_resume,
     check_type,
+    nearest_existing,
 )
 from sgan_helpers.console import Unbreakable, deferred_stop, say
 from sgan_helpers.data import MAX_SEED, LabeledSplit, batch_stream
@@ -236,9 +237,11 @@ def check_record_arguments(output_dir, resume, split_seed, data_source):
     check_resume("train", "resume", resume)
     if output_dir is not None:
         check_path("train", "output_dir", output_dir)
-        if pathlib.Path(output_dir).is_file():
+        place = nearest_existing(output_dir)
+        if not place.is_dir():
             raise NotADirectoryError(
-                f"The 'output_dir' parameter of train must be a folder. Got the file {str(output_dir)!r} instead."
+                "The 'output_dir' parameter of train must be a folder. Got the "
+                f"{'file' if place.exists() else 'link to nothing'} {str(place)!r} instead."
             )
     elif resume and resume != "auto":
         raise ValueError("The 'resume' parameter of train needs an output_dir, the run folder to resume. Got None.")

@@ -260,6 +260,12 @@ def test_data_says_what_there_is(capsys):
         (["train", "--data", "sample", "--output", ""], "'output_dir' parameter of train must be a path. Got ''"),
         (["train", "--data", "sample", "--output", __file__], "must be a folder. Got the file .*test_cli.py"),
         (["train", "--data", "sample", "--output", "/proc/run"], "'/proc/run' cannot be written.*Make its folder writ"),
+        (["train", "--data", "sample", "--output", 256 * "x"], "must be a path that can be opened .File name too long"),
+        (["train", "--data", "sample", "--output", "GONE/run"], "must be a folder. Got the link to nothing .*gone"),
+        (["sweep", "--data", "sample", "--output", "GONE/runs.csv"], "'path' parameter of sweep must lie in a folder"),
+        (["sweep", "--data", "sample", "--runs", "GONE"], "'runs_dir' parameter of sweep must lie in a folder. Got "),
+        (["sweep", "--data", "sample", "--output", "LOOP/runs.csv"], "'path' parameter of sweep must be a path that can"),
+        (["evaluate", 256 * "x"], "'RUN' parameter of evaluate must be a path that can be opened .File name too long"),
         (["evaluate", ""], "The 'RUN' parameter of evaluate must be a path. Got ''"),
         (["sweep", "--data", "sample", "--output", ""], "'path' parameter of sweep must be a path. Got ''"),
         (["sweep", "--data", "sample", "--output", "."], "'path' parameter of sweep must be writable. Got '.'"),
@@ -268,7 +274,10 @@ def test_data_says_what_there_is(capsys):
     ],
 )
 def test_mistakes_get_one_line_and_status_1(tmp_path, capsys, arguments, message):
-    arguments = [str(tmp_path) if argument == "EMPTY" else argument for argument in arguments]
+    (tmp_path / "gone").symlink_to("nowhere")
+    (tmp_path / "loop").symlink_to("loop")
+    for word, place in (("EMPTY", tmp_path), ("GONE", tmp_path / "gone"), ("LOOP", tmp_path / "loop")):
+        arguments = [argument.replace(word, str(place)) for argument in arguments]
     if "--output" not in arguments and arguments[0] == "train":
         arguments += ["--output", str(tmp_path / "run")]
     assert main(arguments) == 1
