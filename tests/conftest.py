@@ -8,9 +8,12 @@ os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import gc
+import signal
 
 import numpy as np
 import pytest
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background of a shell begins by ignoring it
 
 # The package is imported inside the fixtures: pytest-xdist's controller reads this file, too, and runs no test. Seven
 # seconds of TensorFlow would be for nothing there, with both workers waiting.

@@ -264,7 +264,10 @@ def test_data_says_what_there_is(capsys):
         (["train", "--data", "sample", "--output", "GONE/run"], "must be a folder. Got the link to nothing .*gone"),
         (["sweep", "--data", "sample", "--output", "GONE/runs.csv"], "'path' parameter of sweep must lie in a folder"),
         (["sweep", "--data", "sample", "--runs", "GONE"], "'runs_dir' parameter of sweep must lie in a folder. Got "),
-        (["sweep", "--data", "sample", "--output", "LOOP/runs.csv"], "'path' parameter of sweep must be a path that can"),
+        (
+            ["sweep", "--data", "sample", "--output", "LOOP/runs.csv"],
+            "'path' parameter of sweep must be a path that",
+        ),
         (["evaluate", 256 * "x"], "'RUN' parameter of evaluate must be a path that can be opened .File name too long"),
         (["evaluate", ""], "The 'RUN' parameter of evaluate must be a path. Got ''"),
         (["sweep", "--data", "sample", "--output", ""], "'path' parameter of sweep must be a path. Got ''"),

@@ -157,10 +157,10 @@ def dead(num_classes):
 
 def warnings_along_the_way(networks, sign, seed):
     """Train for 500 iterations, and return whether what it says has one warning with this sign, or none for None."""
-    whole, said = mnist.load_mnist("sample"), io.StringIO()
-    split = data.split_labeled(whole.train_images, whole.train_labels, 10, seed=seed)
-    tested = {"test_images": whole.test_images, "test_labels": whole.test_labels}
-    with contextlib.redirect_stdout(said):
+    with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.redirect_stderr(None):
+        whole = mnist.load_mnist("sample")
+        split = data.split_labeled(whole.train_images, whole.train_labels, 10, seed=seed)
+        tested = {"test_images": whole.test_images, "test_labels": whole.test_labels}
         training.train("sgan", split, **tested, networks=networks, iterations=500, evaluate_every=500, seed=seed)
     found = [line for line in said.getvalue().splitlines() if line.startswith("warning")]
     return found == [] if sign is None else len(found) == 1 and sign in found[0]
