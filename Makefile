@@ -47,7 +47,7 @@ test-all: $(READY)  ## what takes longer: grading with nbgrader, a cluster, othe
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "slow and not soak"
 	SGAN_FAST=1 $(NBVAL) $(CHAPTERS) notebooks/solutions
 
-soak: $(READY)  ## kill, cut and damage runs, caches and downloads many times over (half an hour)
+soak: $(READY)  ## kill, cut and damage runs, caches and downloads many times over (an hour)
 	$(BIN)/python -m pytest -s -m soak tests/test_soak.py
 
 pdf: $(READY)  ## print the whole book into _build/book.pdf (five minutes; needs Debian's chromium)
