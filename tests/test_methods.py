@@ -205,9 +205,9 @@ import contextlib, os, pathlib, sys
 here = pathlib.Path({here!r})
 sys.path.insert(0, str(here))
 os.chdir(here)
-from sgan_helpers import plotting, run_folder, sweep, training
+from sgan_helpers import experiment, plotting, run_folder, sweep, training
 from sgan_helpers.__main__ import main
-sweep.run_in_own_process = sweep.run_experiment  # in this process, which has TensorFlow
+sweep.run_in_own_process = experiment.run_experiment  # in this process, which has TensorFlow
 run_folder.usable_cores = lambda: 1
 training.STEPS_PER_EXECUTION = 1  # compiles in half the time
 drawn = []

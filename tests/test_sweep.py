@@ -19,13 +19,14 @@ from matplotlib.figure import Figure
 from test_results import SUMMARY
 
 from sgan_helpers import data, run_folder, training
+from sgan_helpers import experiment as one_run
 from sgan_helpers import sweep as sweeping
 from sgan_helpers.__main__ import is_ours, main
 from sgan_helpers.methods.build import recipe_of
 from sgan_helpers.results import HISTORY_COLUMNS, append_result, history_path, load_history, load_results
 from sgan_helpers.sweep import sweep
 
-IN_OWN_PROCESS = sweeping.run_in_own_process
+IN_OWN_PROCESS = one_run.run_in_own_process
 GRID = {"methods": ["supervised"], "labels_per_class": [2], "iterations": 2, "source": "sample"}
 
 
@@ -33,7 +34,7 @@ GRID = {"methods": ["supervised"], "labels_per_class": [2], "iterations": 2, "so
 def single_steps(monkeypatch):
     """Runs have no process of their own, and iterations are executed one by one, which compiles in half the time."""
     monkeypatch.setattr(training, "STEPS_PER_EXECUTION", 1)
-    monkeypatch.setattr(sweeping, "run_in_own_process", sweeping.run_experiment)
+    monkeypatch.setattr(sweeping, "run_in_own_process", one_run.run_experiment)
     monkeypatch.setattr(run_folder, "usable_cores", lambda: 1)
 
 
@@ -129,19 +130,19 @@ def test_a_folder_with_another_run_or_half_a_run_is_no_result(tmp_path, finished
 def finished_once(tmp_path_factory):
     """The folder of the runs of a sweep of one run."""
     folder = tmp_path_factory.mktemp("finished")
-    experiment = sweeping.Experiment("supervised", 2, 0, 2, recipe_of("supervised"), "sample")
+    experiment = one_run.Experiment("supervised", 2, 0, 2, recipe_of("supervised"), "sample")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "STEPS_PER_EXECUTION", 1)
-        sweeping.run_experiment(experiment, folder, "sample")
+        one_run.run_experiment(experiment, folder, "sample")
     return folder
 
 
 def test_a_sample_that_stood_in_for_the_database_is_not_kept(monkeypatch):
     found = iter(["sample", "full", "full"])
     monkeypatch.setattr("sgan_helpers.mnist.load_mnist", lambda source: SimpleNamespace(source=next(found)))
-    sweeping._cached_mnist.cache_clear()
-    assert [sweeping._load_once("auto").source for _ in range(4)] == ["sample", "full", "full", "full"]
-    sweeping._cached_mnist.cache_clear()
+    one_run._cached_mnist.cache_clear()
+    assert [one_run.load_once("auto").source for _ in range(4)] == ["sample", "full", "full", "full"]
+    one_run._cached_mnist.cache_clear()
 
 
 def test_the_picture_of_a_sweep_overwrites_nothing(tmp_path, capsys, trained):
@@ -206,9 +207,9 @@ def test_another_recipe_is_another_run_with_a_folder_of_its_own(tmp_path, traine
 @pytest.mark.parametrize("change", [{"recipe": "another1"}, {"data_source": "full"}])
 def test_where_package_or_data_are_others_nothing_is_trained(tmp_path, trained, change):
     (name, value), here = *change.items(), {"recipe": recipe_of("supervised"), "data_source": "sample"}
-    experiment = sweeping.Experiment("supervised", 2, 0, 2, **{**here, **change})
+    experiment = one_run.Experiment("supervised", 2, 0, 2, **{**here, **change})
     with pytest.raises(ValueError, match=f"wants runs whose {name} is '{value}'.*it would be '{here[name]}'"):
-        sweeping.run_experiment(experiment, tmp_path, "sample")
+        one_run.run_experiment(experiment, tmp_path, "sample")
     assert trained == []
 
 
@@ -325,11 +326,11 @@ def test_a_cluster_without_dask_is_one_clear_line(tmp_path, capsys, monkeypatch)
 @pytest.mark.slow
 def test_a_run_in_its_own_process_reports_its_failure_and_its_result(tmp_path):
     recipe = recipe_of("supervised")
-    experiment = sweeping.Experiment("supervised", 2, 0, 2, recipe, "sample")
+    experiment = one_run.Experiment("supervised", 2, 0, 2, recipe, "sample")
     with pytest.raises(RuntimeError, match="wants runs whose recipe is 'another1'"):
         IN_OWN_PROCESS(replace(experiment, recipe="another1"), tmp_path, "sample")
     summary, history = IN_OWN_PROCESS(experiment, tmp_path, "sample")
-    here, _ = sweeping.run_experiment(experiment, tmp_path / "here", "sample")
+    here, _ = one_run.run_experiment(experiment, tmp_path / "here", "sample")
     assert summary["test_accuracy"] == here["test_accuracy"] and summary["nll"] == here["nll"]
     assert [row["iteration"] for row in history] == ["2"]
     again, _ = IN_OWN_PROCESS(experiment, tmp_path, "sample")
@@ -338,9 +339,9 @@ def test_a_run_in_its_own_process_reports_its_failure_and_its_result(tmp_path):
 
 @pytest.mark.slow
 def test_a_run_in_its_own_process_ends_with_the_process_that_asked_for_it(tmp_path):
-    experiment = sweeping.Experiment("supervised", 2, 0, 10**6, recipe_of("supervised"), "sample")
+    experiment = one_run.Experiment("supervised", 2, 0, 10**6, recipe_of("supervised"), "sample")
     parent = (
-        "from sgan_helpers.sweep import Experiment, run_in_own_process\n"
+        "from sgan_helpers.experiment import Experiment, run_in_own_process\n"
         f"run_in_own_process({experiment!r}, {str(tmp_path)!r}, 'sample')"
     )
     process = subprocess.Popen([sys.executable, "-c", parent], stderr=subprocess.DEVNULL)

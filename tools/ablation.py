@@ -32,7 +32,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from choose_settings import CHOICE_SPLITS, RESULTS, compare_side_by_side, read_csv, validate
 
-from sgan_helpers.sweep import ONE_THREAD
+from sgan_helpers.experiment import ONE_THREAD
 
 NOTHING = {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "noise": 0.0}
 ROWS = {  # name: method, settings

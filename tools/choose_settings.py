@@ -27,9 +27,9 @@ from keras import layers
 from sgan_helpers.checkpoints import write_csv
 from sgan_helpers.data import split_labeled
 from sgan_helpers.distortions import DISTORTION, NOISY_DISTORTION
+from sgan_helpers.experiment import ONE_THREAD
 from sgan_helpers.mnist import hold_out_validation, load_mnist
 from sgan_helpers.networks import build_generator
-from sgan_helpers.sweep import ONE_THREAD
 from sgan_helpers.training import train
 
 RESULTS = pathlib.Path(__file__).parents[1] / "results"
