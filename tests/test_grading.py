@@ -229,8 +229,8 @@ def test_answers_without_an_end_cost_their_own_marks_and_stop_nobody(course, tmp
         file.write("\nc.ExecutePreprocessor.timeout = 30\n")
     limits = folder / "ipython" / "profile_default" / "ipython_kernel_config.py"
     text = limits.read_text()
-    assert "(8 << 30, 8 << 30)" in text and "(3600, 3600)" in text
-    limits.write_text(text.replace("8 << 30", "3 << 30").replace("3600, 3600", "90, 90"))
+    assert "(8 << 30, 10 << 30)" in text and "(3600, 3600)" in text
+    limits.write_text(text.replace("8 << 30", "3 << 30").replace("10 << 30", "5 << 30").replace("3600, 3600", "90, 90"))
     programs = os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
     command = [sys.executable, "-m", "nbgrader", "autograde", NAME, "--create"]
     done = subprocess.run(command, cwd=folder, env={**os.environ, "PATH": programs}, capture_output=True, text=True)

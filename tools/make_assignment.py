@@ -32,12 +32,16 @@ warnings.filterwarnings("ignore", message="Object of type <Submitted")  # nbgrad
 """
 KERNEL_LIMITS = """
 # A cell that eats memory ends with a MemoryError, and a notebook that takes no interrupt is ended: the others go on.
+# What was eaten stays where it is, so the cells behind it get more; without it the kernel would die, and all marks go.
 try:
     import resource
 except ImportError:  # on Windows
     pass
 else:
-    resource.setrlimit(resource.RLIMIT_DATA, (8 << 30, 8 << 30))  # bytes
+    resource.setrlimit(resource.RLIMIT_DATA, (8 << 30, 10 << 30))  # bytes
+    more = "__import__('resource').setrlimit(__import__('resource').RLIMIT_DATA, 2 * (10 << 30,))"
+    when = f"lambda cell: isinstance(cell.error_in_exec, MemoryError) and {more}"
+    c.InteractiveShellApp.exec_lines.append(f"get_ipython().events.register('post_run_cell', {when})")
     resource.setrlimit(resource.RLIMIT_CPU, (3600, 3600))  # seconds of all cores
 """
 KERNEL_CONFIGURATION = pathlib.Path("ipython", "profile_default", "ipython_kernel_config.py")
