@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from sgan_helpers import data, losses
-from sgan_helpers.methods.build import build_model
+from sgan_helpers.methods.build import build_model, check_model_arguments
 from sgan_helpers.methods.improved_gan import (
     HIDDEN_UNITS,
     UniformNoise,
@@ -118,3 +118,9 @@ def test_a_step_trains_both_networks_and_moves_the_average(batch):
     model.train_step(batch)
     for network, weights in zip(networks, before, strict=True):
         assert any((old != new).any() for old, new in zip(weights, network.get_weights(), strict=True))
+
+
+def test_both_optimisers_have_the_epsilon_of_the_released_code():
+    assert [optimizer.epsilon for optimizer in build_model("improved-gan", seed=0).optimizers] == [1e-4, 1e-4]
+    with pytest.raises(ValueError, match="'epsilon' parameter of train"):
+        check_model_arguments("train", "improved-gan", 10, 0, None, {"epsilon": 0.0})

@@ -10,6 +10,7 @@ from sgan_helpers.checks import LARGEST_SIZE, check_amounts, check_choice, check
 from sgan_helpers.methods import METHODS
 from sgan_helpers.networks import describe_layer, keras_defaults
 
+ABOVE_ZERO = ("learning_rate", "epsilon")
 BELOW_ONE = ("beta_1", "average_decay", "confidence", "last_confidence", "alpha")  # hyper-parameters that lie in [0, 1)
 
 
@@ -105,7 +106,7 @@ def check_hyperparameter(function, name, value, default):
     elif isinstance(default, int):
         check_int(function, name, value, 1, None if name.endswith("_steps") else LARGEST_SIZE)
     else:
-        check_number(function, name, value, 0, float("inf"), includes_low=name != "learning_rate")
+        check_number(function, name, value, 0, float("inf"), includes_low=name not in ABOVE_ZERO)
 
 
 def _plain(value, default):
