@@ -6,9 +6,10 @@ import pytest
 import tensorflow as tf
 
 from sgan_helpers import data, losses
-from sgan_helpers.methods.build import build_model, check_model_arguments
+from sgan_helpers.methods.build import build_model
 from sgan_helpers.methods.improved_gan import (
     HIDDEN_UNITS,
+    AdamUnderRoot,
     UniformNoise,
     WeightNormDense,
     build_dense_discriminator,
@@ -120,7 +121,20 @@ def test_a_step_trains_both_networks_and_moves_the_average(batch):
         assert any((old != new).any() for old, new in zip(weights, network.get_weights(), strict=True))
 
 
-def test_both_optimisers_have_the_epsilon_of_the_released_code():
-    assert [optimizer.epsilon for optimizer in build_model("improved-gan", seed=0).optimizers] == [1e-4, 1e-4]
-    with pytest.raises(ValueError, match="'epsilon' parameter of train"):
-        check_model_arguments("train", "improved-gan", 10, 0, None, {"epsilon": 0.0})
+def test_epsilon_is_under_the_root_of_adam():
+    weight, gradients = tf.Variable([5.0, 5.0]), [[1e-5, 3.0], [-2e-5, 1.0]]
+    optimizer = AdamUnderRoot(0.1, 0.5, epsilon=1e-8)
+    expected, first, second = np.array([5.0, 5.0]), 0.0, 0.0
+    for step, gradient in enumerate(np.array(gradients), start=1):
+        optimizer.apply([tf.constant(gradient, tf.float32)], [weight])
+        first, second = 0.5 * first + 0.5 * gradient, 0.999 * second + 0.001 * gradient**2
+        expected -= 0.1 * first / (1 - 0.5**step) / np.sqrt(second / (1 - 0.999**step) + 1e-8)
+        np.testing.assert_allclose(weight, expected, rtol=1e-5)
+    assert 5.0 - weight[0] < 0.01 < 0.1 < 5.0 - weight[1]
+
+
+def test_epsilon_is_a_setting_above_zero():
+    model = build_model("improved-gan", seed=0, epsilon=1e-6)
+    assert [(type(each), each.epsilon) for each in model.optimizers] == 2 * [(AdamUnderRoot, 1e-6)]
+    with pytest.raises(ValueError, match="'epsilon' parameter of build_model"):
+        build_model("improved-gan", seed=0, epsilon=0.0)

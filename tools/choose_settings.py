@@ -103,6 +103,8 @@ CHOICES = [
             NOISY_DISTORTION,
         )
     ),
+    ("improved-gan", 10, 10000, {"epsilon": 1e-14}),  # no choice: what becomes of it with as little as in Keras
+    ("improved-gan", 10, 10000, {}),
     ("noisy-student", 10, 30000, {"last_confidence": 0.95}),
     ("noisy-student", 10, 30000, {}),
 ]
