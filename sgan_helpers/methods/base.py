@@ -33,9 +33,9 @@ class MethodModel(keras.Model):
         """The networks, in the order of `network_names`."""
         return [getattr(self, name) for name in self.network_names]
 
-    def add_optimizer(self, name, network, learning_rate, beta_1, kind=keras.optimizers.Adam, **settings):
+    def add_optimizer(self, name, network, learning_rate, beta_1):
         """Return an Adam optimiser of a network's variables, which checkpoints will hold."""
-        optimizer = kind(float(learning_rate), beta_1, name=name, **settings)
+        optimizer = keras.optimizers.Adam(float(learning_rate), beta_1, name=name)
         optimizer.build(network.trainable_variables)
         self.optimizers.append(optimizer)
         return optimizer

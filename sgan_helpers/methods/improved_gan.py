@@ -151,13 +151,14 @@ class ImprovedGan(MethodModel):
         super().__init__(*networks, seed=seed)
         images = self.averaged_discriminator.input
         self.class_discriminator = keras.Model(images, self.averaged_discriminator.outputs[0])
-        self.class_optimizer, self.generator_optimizer = (
-            self.add_optimizer(name, network, learning_rate, beta_1, AdamUnderRoot, epsilon=epsilon)
-            for name, network in (
-                ("class_optimizer", self.trained_discriminator),
-                ("generator_optimizer", self.generator),
-            )
-        )
+        for name, network in (
+            ("class_optimizer", self.trained_discriminator),
+            ("generator_optimizer", self.generator),
+        ):
+            optimizer = AdamUnderRoot(float(learning_rate), beta_1, epsilon=epsilon, name=name)
+            optimizer.build(network.trainable_variables)
+            self.optimizers.append(optimizer)
+        self.class_optimizer, self.generator_optimizer = self.optimizers
         self.average_decay = average_decay
 
     @staticmethod
