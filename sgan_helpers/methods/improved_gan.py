@@ -108,7 +108,8 @@ def build_dense_generator():
         hidden = layers.Activation("softplus")(
             layers.BatchNormalization(momentum=0.9, epsilon=1e-6, scale=False)(hidden)
         )
-    pixels = layers.Activation("sigmoid")(WeightNormDense(28 * 28, trains_scale=True, deviation=0.04)(hidden))
+    scaled = WeightNormDense(28 * 28, trains_scale=True, deviation=0.04)  # Glorot's deviation for 500 and 784 units
+    pixels = layers.Activation("sigmoid")(scaled(hidden))
     return keras.Model(noise, layers.Reshape((28, 28, 1))(layers.Rescaling(2.0, -1.0)(pixels)))
 
 
