@@ -18,6 +18,7 @@ class MethodModel(keras.Model):
 
     network_names = ("class_discriminator",)  # the first is the classifier
     loss_names = ("class_loss",)
+    optimizer_class = keras.optimizers.Adam
 
     def __init__(self, *networks, seed):
         super().__init__()
@@ -33,9 +34,9 @@ class MethodModel(keras.Model):
         """The networks, in the order of `network_names`."""
         return [getattr(self, name) for name in self.network_names]
 
-    def add_optimizer(self, name, network, learning_rate, beta_1):
+    def add_optimizer(self, name, network, learning_rate, beta_1, **settings):
         """Return an Adam optimiser of a network's variables, which checkpoints will hold."""
-        optimizer = keras.optimizers.Adam(float(learning_rate), beta_1, name=name)
+        optimizer = self.optimizer_class(float(learning_rate), beta_1, name=name, **settings)
         optimizer.build(network.trainable_variables)
         self.optimizers.append(optimizer)
         return optimizer

@@ -147,19 +147,19 @@ class ImprovedGan(MethodModel):
 
     network_names = ("averaged_discriminator", "trained_discriminator", "generator")
     loss_names = ("class_loss", "real_loss", "fake_loss", "generator_loss")
+    optimizer_class = AdamUnderRoot
 
     def __init__(self, *networks, seed, learning_rate=3e-3, beta_1=0.5, epsilon=1e-8, average_decay=0.9999):
         super().__init__(*networks, seed=seed)
         images = self.averaged_discriminator.input
         self.class_discriminator = keras.Model(images, self.averaged_discriminator.outputs[0])
-        for name, network in (
-            ("class_optimizer", self.trained_discriminator),
-            ("generator_optimizer", self.generator),
-        ):
-            optimizer = AdamUnderRoot(float(learning_rate), beta_1, epsilon=epsilon, name=name)
-            optimizer.build(network.trainable_variables)
-            self.optimizers.append(optimizer)
-        self.class_optimizer, self.generator_optimizer = self.optimizers
+        self.class_optimizer, self.generator_optimizer = (
+            self.add_optimizer(name, network, learning_rate, beta_1, epsilon=epsilon)
+            for name, network in (
+                ("class_optimizer", self.trained_discriminator),
+                ("generator_optimizer", self.generator),
+            )
+        )
         self.average_decay = average_decay
 
     @staticmethod
