@@ -231,7 +231,9 @@ python -m sgan_helpers sweep --labels-per-class 10 --seeds 0 1 2 --methods label
 ## Accuracy
 
 Test accuracy in per cent, mean ± standard deviation (number of runs). Noisy student has 30,000 iterations, label
-spreading no training, and all others 10,000.
+spreading no training, and all others 10,000. Two networks stand side by side: the first columns have the trunk of
+chapter 2, pseudo-labels and noisy student the larger feature discriminator of chapter 8. What that one does with labels
+alone, and with distortions, is in the first rows of the ablation below.
 
 {accuracy_table(every)}
 ## The ablation
@@ -240,7 +242,10 @@ One network, the feature discriminator with averaged weights, trained in eight w
 better of two learning rates, on the splits 0 to 4. [Chapter 10](../notebooks/10_pseudo_labels.ipynb) tells it; the
 rules are those of `tools/ablation.py`, which repeats it. Its *pseudo-labels, distortions* is the method *pseudo-labels*
 of the table above, run again with one thread: rounding alone moves a run by some tenths of a point. Its GANs distort
-fakes like real images; the earlier runs of `real-or-fake` and `feature-matching` in the list below did not.
+fakes like real images. The earlier runs of `real-or-fake` (here the GAN that fools), `feature-matching` (the GAN that
+matches) and `pseudo-labels+gan` in the list below did not, nor did those that chose the weight of the GAN. Of a row of
+the ablation its seed is recorded, but neither versions nor time; `results/ablation-times.csv` has the times that made
+the numbers of iterations.
 
 {ablation_table()}
 Percentage points, paired by split. Sixteen questions are one family: the adjusted intervals, by Holm's rule, are read
@@ -258,7 +263,8 @@ tenths as well.
 ## Paired differences
 
 The mean difference within pairs of runs with the same seeds, in percentage points, with Student's t interval.
-[Chapter 6](../notebooks/06_fair_comparison.ipynb) explains it.
+[Chapter 6](../notebooks/06_fair_comparison.ipynb) explains it, and says what becomes of these intervals if one adjusts
+for their number.
 
 {difference_table(results)}
 ## Likelihood and calibration
@@ -267,7 +273,8 @@ The mean difference within pairs of runs with the same seeds, in percentage poin
 ## Choices made on validation images
 
 All on the last 10,000 training images, with split seeds that no reported run uses. Repeat with
-`python tools/choose_settings.py` in a copy of the repository.
+`python tools/choose_settings.py` in a copy of the repository. Not recorded are the trials that gave the feature
+discriminator its layers, and *noisy student* its noise, its milder distortions and its falling threshold.
 
 The trunk and the learning rate, for the SGAN and for the matched network alike, with 1,000 labels:
 
