@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import record_results
 
+from sgan_helpers.methods.build import build_model
 from sgan_helpers.mnist import Mnist
+from sgan_helpers.networks import predict_logits
 
 
 def record(monkeypatch, tmp_path, sweep):
@@ -56,3 +58,17 @@ def test_a_ceiling_is_trained_with_every_label(monkeypatch, bars):
     assert len(splits) == len(record_results.CEILINGS)
     for split in splits:
         np.testing.assert_array_equal(split.labeled_labels, mnist.train_labels)
+
+
+def test_errors_are_those_that_the_classifier_of_the_run_makes(monkeypatch, tmp_path, bars):
+    images = bars[0][:50]
+    classifier = build_model("improved-gan", seed=3).class_discriminator
+    classifier.save_weights(tmp_path / "class_discriminator.weights.h5")
+    guesses = predict_logits(classifier, images).argmax(axis=1)
+    labels = guesses.copy()
+    labels[::3] = (labels[::3] + 1) % 10  # the classifier misreads every third image
+    monkeypatch.setattr(record_results, "load_mnist", lambda source: Mnist(None, None, images, labels, "bars"))
+    record_results.keep_errors(tmp_path, tmp_path / "errors.csv")
+    assert (tmp_path / "errors.csv").read_text().startswith("test_image,true_label,guess\n")
+    rows = np.loadtxt(tmp_path / "errors.csv", delimiter=",", skiprows=1, dtype=int)
+    np.testing.assert_array_equal(rows, np.column_stack([np.arange(50), labels, guesses])[::3])

@@ -6,7 +6,8 @@ table: `record_results.py mine/runs.csv`. Then the ceilings, each network with a
 beside that table.
 
 `record_results.py --first` draws the film of the front page, book/figures/hero.gif, from the run of `make first`, and
-keeps its classifier for chapter 5.
+keeps its classifier for chapter 5. `record_results.py --errors runs/improved-gan` keeps which test images the published
+GAN of that run folder misreads, for chapter 8.
 """
 
 import os
@@ -30,9 +31,13 @@ from PIL import Image
 from result_tables import GRID
 
 from sgan_helpers import plotting
+from sgan_helpers.checkpoints import write_csv
 from sgan_helpers.data import LabeledSplit
 from sgan_helpers.distortions import NOISY_DISTORTION
+from sgan_helpers.methods.build import build_model
 from sgan_helpers.mnist import load_mnist
+from sgan_helpers.networks import predict_logits
+from sgan_helpers.run_folder import load_weights
 from sgan_helpers.sweep import sweep
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -88,6 +93,23 @@ def keep_first_run(run=ROOT / "runs" / "film"):
     shutil.copyfile(run / "class_discriminator.weights.h5", ROOT / "results" / "sgan-1000-0.weights.h5")
 
 
+def keep_errors(run, path=ROOT / "results" / "improved-gan-errors.csv"):
+    """Write a row for each test image that the published GAN of a run folder misreads."""
+    mnist = load_mnist("full")
+    classifier = build_model("improved-gan", seed=0).class_discriminator
+    load_weights(classifier, run / "class_discriminator.weights.h5")
+    guesses = predict_logits(classifier, mnist.test_images).argmax(axis=1)
+    wrong = np.flatnonzero(guesses != mnist.test_labels)
+    names = ("test_image", "true_label", "guess")
+    write_csv(
+        path,
+        [
+            dict(zip(names, row, strict=True))
+            for row in zip(wrong, mnist.test_labels[wrong], guesses[wrong], strict=True)
+        ],
+    )
+
+
 def draw_frame(digits, iteration, history):
     """Return a frame of the film, a picture of few colours: 24 digits, and the accuracy until this iteration."""
     with plt.style.context([plotting.STYLE, {"font.size": 12}]):
@@ -133,9 +155,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("table", nargs="?", type=pathlib.Path, default=ROOT / "results" / "runs.csv")
     parser.add_argument("--first", action="store_true", help="film and classifier from the run of `make first`")
+    parser.add_argument("--errors", metavar="RUN", type=pathlib.Path, help="test errors of a run of the published GAN")
     options = parser.parse_args()
     if options.first:
         return keep_first_run()
+    if options.errors:
+        return keep_errors(options.errors)
     failures = record(options.table)
     compare_side_by_side(options.table.with_name("ceilings.csv"), ceiling_candidates(), ceiling, "test_accuracy")
     if failures:
