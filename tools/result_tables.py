@@ -63,7 +63,9 @@ def accuracy_table(results):
         ceilings = pd.read_csv(path)
         cells = [ceilings[ceilings["ceiling_of"] == name]["test_accuracy"] for name in names]
         rows.append(["all 60,000", *(mean_and_deviation(accuracies, scale=100) for accuracies in cells)])
-        remark = "\nThe last row is the ceiling: each network trained with every label, as distorted and as long.\n"
+        remark = (
+            "\nThe last row is the ceiling: each network trained with every label, as distorted and as long (–: not).\n"
+        )
     return markdown(["labels", *names.values()], rows) + remark
 
 
